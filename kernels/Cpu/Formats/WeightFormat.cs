@@ -1,0 +1,74 @@
+namespace Quern.Kernels.Cpu.Formats;
+
+/// <summary>
+/// A weight format as an object, for callers that learn the format from a file. Virtual once per call on whole rows; below that everything is
+/// generic over the format's struct.
+/// </summary>
+public abstract unsafe class WeightFormat
+{
+    /// <summary>Name, number and block geometry.</summary>
+    public abstract FormatInfo Info { get; }
+
+    /// <summary>The activations that this format's dot products read in fast mode.</summary>
+    public abstract ActivationKind Activation { get; }
+
+    /// <summary>Decodes whole blocks to binary32, bit for bit what the format says.</summary>
+    /// <param name="blocks">Address of the first block.</param>
+    /// <param name="values">Destination; its length is a multiple of the block length.</param>
+    public void Decode(nint blocks, Span<float> values)
+    {
+        fixed (float* destination = values) Decode((byte*)blocks, values.Length / Info.BlockLength, destination);
+    }
+
+    /// <summary>Encodes binary32 values; see the format's file for how well.</summary>
+    /// <param name="values">Finite values; their number is a multiple of the block length.</param>
+    /// <param name="importance">Empty, or one weight for each value.</param>
+    /// <param name="blocks">Destination, <c>values.Length / BlockLength × BlockBytes</c> bytes.</param>
+    /// <exception cref="ArgumentException">A length does not fit.</exception>
+    public void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> blocks)
+    {
+        if (values.Length % Info.BlockLength != 0)
+            throw new ArgumentException($"{Info.Name} takes multiples of {Info.BlockLength} values, not {values.Length}", nameof(values));
+        if (blocks.Length != Info.RowBytes(values.Length))
+            throw new ArgumentException($"{values.Length} values of {Info.Name} take {Info.RowBytes(values.Length)} bytes, not {blocks.Length}", nameof(blocks));
+        if (importance.Length != 0 && importance.Length != values.Length)
+            throw new ArgumentException($"expected {values.Length} weights, not {importance.Length}", nameof(importance));
+        fixed (float* source = values)
+        fixed (float* weights = importance)
+        fixed (byte* destination = blocks)
+            Quantize(source, importance.Length == 0 ? null : weights, values.Length / Info.BlockLength, destination);
+    }
+
+    internal abstract void Decode(byte* blocks, long blockCount, float* values);
+
+    internal abstract void DecodeScalar(byte* blocks, long blockCount, float* values);
+
+    internal abstract void Quantize(float* values, float* importance, long blockCount, byte* blocks);
+}
+
+/// <summary>A format that has no dot product of its own: rows are decoded to binary32 and multiplied there.</summary>
+internal unsafe class DecodedFormat<T> : WeightFormat
+    where T : struct, IWeightFormat
+{
+    public sealed override FormatInfo Info => T.Info;
+
+    public override ActivationKind Activation => ActivationKind.F32;
+
+    internal sealed override void Decode(byte* blocks, long blockCount, float* values) => T.Decode(blocks, blockCount, values);
+
+    internal sealed override void DecodeScalar(byte* blocks, long blockCount, float* values) => T.DecodeScalar(blocks, blockCount, values);
+
+    internal sealed override void Quantize(float* values, float* importance, long blockCount, byte* blocks) =>
+        T.Quantize(values, importance, blockCount, blocks);
+}
+
+/// <summary>A floating-point format: see <see cref="IFloatFormat"/>.</summary>
+internal sealed class FloatFormat<T> : DecodedFormat<T>
+    where T : struct, IFloatFormat;
+
+/// <summary>A block format with its own dot products: see <see cref="IDotFormat"/>.</summary>
+internal sealed class DotFormat<T> : DecodedFormat<T>
+    where T : struct, IDotFormat
+{
+    public override ActivationKind Activation => T.Activation;
+}
