@@ -1,0 +1,161 @@
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Kernels.Cpu;
+
+/// <summary>How products with weights are computed.</summary>
+public enum ComputeMode
+{
+    /// <summary>Activations may be quantised or narrowed where that pays. The default.</summary>
+    Fast,
+
+    /// <summary>Activations stay binary32, and so does every product.</summary>
+    Exact,
+}
+
+/// <summary>
+/// The operations that a forward pass is written in. Each works on whole tensors, is virtual once, and reads and writes only the memory of its own
+/// back end. Parameters stand in the order source, scalars, destination; a destination may be a source where the operation is element by element.
+/// One pass at a time: a back end belongs to one engine, while threads and weights are shared.
+/// </summary>
+public abstract class Backend : IDisposable
+{
+    /// <summary>What computes, for people: processor, tier, threads.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>How products with weights are computed.</summary>
+    public abstract ComputeMode Mode { get; }
+
+    /// <summary>Makes a stored matrix usable: on a processor in place, on a card by upload.</summary>
+    /// <param name="name">Tensor name, for messages.</param>
+    /// <param name="format">Stored format.</param>
+    /// <param name="count">Matrices stacked (experts), 1 otherwise.</param>
+    /// <param name="rows">Outputs of each.</param>
+    /// <param name="cols">Inputs of each.</param>
+    /// <param name="address">Stored blocks; they stay where they are as long as the back end lives.</param>
+    public abstract WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address);
+
+    /// <summary>Makes a stored vector usable, as binary32.</summary>
+    /// <param name="name">Tensor name, for messages.</param>
+    /// <param name="format">Stored format.</param>
+    /// <param name="length">Number of values.</param>
+    /// <param name="address">Stored blocks.</param>
+    public abstract WeightVector BindVector(string name, WeightFormat format, int length, nint address);
+
+    /// <summary>Makes a cache of keys and values.</summary>
+    public abstract KvCache CreateKvCache(KvLayout layout);
+
+    /// <summary>Begins a pass: every tensor taken before is invalid from here.</summary>
+    public abstract void BeginPass();
+
+    /// <summary>Takes an uninitialised tensor <c>[rows, cols]</c> that lives until the next <see cref="BeginPass"/>.</summary>
+    public abstract Tensor Take(int rows, int cols);
+
+    /// <summary><c>y[i] = table[tokens[i]]</c>.</summary>
+    /// <param name="table">[vocabulary, width].</param>
+    /// <param name="tokens">n ids, each below the vocabulary's size.</param>
+    /// <param name="y">[n, width].</param>
+    public abstract void Embed(WeightMatrix table, ReadOnlySpan<int> tokens, Tensor y);
+
+    /// <summary><c>y = x Wᵀ + bias</c>.</summary>
+    /// <param name="x">[n, cols].</param>
+    /// <param name="weights">[rows, cols].</param>
+    /// <param name="bias">[rows] or null.</param>
+    /// <param name="y">[n, rows]; overlaps nothing.</param>
+    public abstract void MatMul(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y);
+
+    /// <summary>
+    /// <c>y = x / √(mean(x²) + ε) · gain</c> for each group of <c>gain.Length</c> values: a whole row, or each head of it.
+    /// Source: Zhang and Sennrich 2019, arXiv 1910.07467.
+    /// </summary>
+    /// <param name="x">[n, groups × length].</param>
+    /// <param name="gain">[length].</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="y">[n, groups × length]; may be <paramref name="x"/>.</param>
+    public abstract void RmsNorm(Tensor x, WeightVector gain, float epsilon, Tensor y);
+
+    /// <summary>Cosines and sines for a rotary encoding at the batch's positions, computed once a pass and used by every layer.</summary>
+    /// <param name="table">Frequencies and magnitude.</param>
+    /// <param name="positions">n positions.</param>
+    /// <param name="angles">[n, 2 × pairs]: all cosines of a row, then its sines.</param>
+    public abstract void RopeAngles(RopeTable table, ReadOnlySpan<int> positions, Tensor angles);
+
+    /// <summary>Rotates the first 2 × pairs values of every head, in place. Source: Su et al. 2021, arXiv 2104.09864.</summary>
+    /// <param name="x">[n, heads × head length].</param>
+    /// <param name="headLength">Values in a head, at least 2 × pairs; those beyond stay.</param>
+    /// <param name="angles">[n, 2 × pairs].</param>
+    /// <param name="pairing">Which two values a rotation turns.</param>
+    public abstract void Rope(Tensor x, int headLength, Tensor angles, RopePairing pairing);
+
+    /// <summary>Stores keys and values of a batch in the cache.</summary>
+    /// <param name="keys">[n, KV heads × key length].</param>
+    /// <param name="values">[n, KV heads × value length].</param>
+    /// <param name="batch">Slots and block tables.</param>
+    /// <param name="layer">Layer number.</param>
+    /// <param name="cache">The cache.</param>
+    public abstract void StoreKv(Tensor keys, Tensor values, Batch batch, int layer, KvCache cache);
+
+    /// <summary>
+    /// Scaled dot-product attention of every query over the slots of its sequence that it may see:
+    /// <c>y = softmax(cap(scale · q Kᵀ)) V</c>. Heads share K and V in groups. Source: Vaswani et al. 2017, arXiv 1706.03762; Dao et al. 2022,
+    /// arXiv 2205.14135 (tiles with a running maximum); Ainslie et al. 2023, arXiv 2305.13245 (groups).
+    /// </summary>
+    /// <param name="queries">[n, heads × key length].</param>
+    /// <param name="batch">Slots and block tables; the batch's own keys are stored already.</param>
+    /// <param name="layer">Layer number.</param>
+    /// <param name="cache">The cache.</param>
+    /// <param name="options">Heads, scale, cap, window.</param>
+    /// <param name="y">[n, heads × value length].</param>
+    public abstract void Attention(Tensor queries, Batch batch, int layer, KvCache cache, AttentionOptions options, Tensor y);
+
+    /// <summary><c>y = f(gate) · up</c>. Source: Shazeer 2020, arXiv 2002.05202.</summary>
+    /// <param name="gate">[n, width].</param>
+    /// <param name="up">[n, width].</param>
+    /// <param name="activation">f.</param>
+    /// <param name="y">[n, width]; may be a source.</param>
+    public abstract void Gate(Tensor gate, Tensor up, Activation activation, Tensor y);
+
+    /// <summary><c>y = a + b</c>, all [n, width]; <paramref name="y"/> may be a source.</summary>
+    public abstract void Add(Tensor a, Tensor b, Tensor y);
+
+    /// <summary><c>x = x · factor</c>, [n, width].</summary>
+    public abstract void Scale(Tensor x, float factor);
+
+    /// <summary><c>x = cap · tanh(x / cap)</c>, [n, width]. Source: Gemma 2, arXiv 2408.00118, section 2.</summary>
+    public abstract void SoftCap(Tensor x, float cap);
+
+    /// <summary><c>y[i] = x[rows[i]]</c>.</summary>
+    /// <param name="x">[n, width].</param>
+    /// <param name="rows">m row numbers.</param>
+    /// <param name="y">[m, width].</param>
+    public abstract void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y);
+
+    /// <summary>Chooses experts for every token and sorts the chosen pairs by expert.</summary>
+    /// <param name="logits">[n, experts], the router's output.</param>
+    /// <param name="options">How many, and how weights are made.</param>
+    /// <param name="routes">Destination, made for at least n tokens.</param>
+    public abstract void Route(Tensor logits, RouteOptions options, ExpertRoutes routes);
+
+    /// <summary>The product of every routed pair with its expert's matrix: <c>y[r] = x[token of r or r] W[expert of r]ᵀ</c>.</summary>
+    /// <param name="x">[n, cols] (one row a token, when <paramref name="byToken"/>), or [pairs, cols] in the order of the routes.</param>
+    /// <param name="byToken">Whether rows of <paramref name="x"/> are tokens.</param>
+    /// <param name="weights">[experts, rows, cols].</param>
+    /// <param name="routes">The routes.</param>
+    /// <param name="y">[pairs, rows].</param>
+    public abstract void MatMulExperts(Tensor x, bool byToken, WeightMatrix weights, ExpertRoutes routes, Tensor y);
+
+    /// <summary><c>y[token] = Σ weight of r · x[r]</c> over the routed pairs r of the token.</summary>
+    /// <param name="x">[pairs, width].</param>
+    /// <param name="routes">The routes.</param>
+    /// <param name="y">[n, width].</param>
+    public abstract void CombineExperts(Tensor x, ExpertRoutes routes, Tensor y);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees what the back end took.</summary>
+    protected abstract void Dispose(bool disposing);
+}

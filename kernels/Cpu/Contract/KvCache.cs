@@ -1,0 +1,56 @@
+namespace Quern.Kernels.Cpu;
+
+/// <summary>How K and V are stored.</summary>
+public enum KvType
+{
+    /// <summary>binary32.</summary>
+    F32,
+
+    /// <summary>binary16.</summary>
+    F16,
+}
+
+/// <summary>What one layer stores for a token: <paramref name="Heads"/> keys and values.</summary>
+/// <param name="Heads">Heads that have their own K and V.</param>
+/// <param name="KeyLength">Values in a head's key.</param>
+/// <param name="ValueLength">Values in a head's value.</param>
+public readonly record struct KvLayer(int Heads, int KeyLength, int ValueLength);
+
+/// <summary>The geometry of a cache of keys and values.</summary>
+/// <param name="Layers">What each layer stores.</param>
+/// <param name="Type">Storage type of K and V.</param>
+/// <param name="PageCount">Pages in the pool.</param>
+public sealed record KvLayout(IReadOnlyList<KvLayer> Layers, KvType Type, int PageCount)
+{
+    /// <summary>Tokens in a page, of every layer.</summary>
+    public const int PageTokens = 32;
+
+    /// <summary>Pages that <paramref name="tokens"/> tokens of one sequence take.</summary>
+    public static int PagesFor(int tokens) => (tokens + PageTokens - 1) / PageTokens;
+}
+
+/// <summary>
+/// The memory of keys and values: pages of <see cref="KvLayout.PageTokens"/> tokens, the same page number in every layer. Which sequence owns which
+/// page is not known here: block tables come with the <see cref="Batch"/>.
+/// </summary>
+public abstract class KvCache : IDisposable
+{
+    /// <summary>Makes a cache of the given geometry.</summary>
+    protected KvCache(KvLayout layout) => Layout = layout;
+
+    /// <summary>The geometry.</summary>
+    public KvLayout Layout { get; }
+
+    /// <summary>Bytes of all pages.</summary>
+    public abstract long Bytes { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees the pages.</summary>
+    protected abstract void Dispose(bool disposing);
+}

@@ -1,0 +1,72 @@
+namespace Quern.Kernels.Cpu;
+
+/// <summary>The function of a gated unit.</summary>
+public enum Activation
+{
+    /// <summary><c>x / (1 + e^−x)</c>. Source: Elfwing et al. 2017, arXiv 1702.03118.</summary>
+    Silu,
+
+    /// <summary><c>x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))</c>. Source: Hendrycks and Gimpel 2016, arXiv 1606.08415.</summary>
+    Gelu,
+}
+
+/// <summary>Which two values of a head a rotation turns.</summary>
+public enum RopePairing
+{
+    /// <summary>Neighbours: (0, 1), (2, 3) … as in the paper.</summary>
+    Interleaved,
+
+    /// <summary>A value and the one half the rotated part behind: (0, pairs), (1, pairs + 1) … as in GPT-NeoX.</summary>
+    Halves,
+}
+
+/// <summary>A rotary encoding: the angle of pair i at position p is <c>p · Frequencies[i]</c>, cosine and sine are multiplied by <paramref name="Magnitude"/>.</summary>
+/// <param name="Frequencies">[pairs] radians per position, scaling included.</param>
+/// <param name="Magnitude">Factor on cosine and sine (YaRN's attention factor), 1 without.</param>
+public sealed record RopeTable(float[] Frequencies, float Magnitude)
+{
+    /// <summary>Number of pairs turned.</summary>
+    public int Pairs => Frequencies.Length;
+}
+
+/// <summary>What an attention needs to know beyond its tensors.</summary>
+/// <param name="Heads">Query heads; a multiple of the layer's KV heads.</param>
+/// <param name="Scale">Factor on q Kᵀ.</param>
+/// <param name="SoftCap">0, or c in <c>c · tanh(s / c)</c> on the scaled scores.</param>
+/// <param name="Window">0, or how many slots a query sees, its own included.</param>
+public readonly record struct AttentionOptions(int Heads, float Scale, float SoftCap = 0, int Window = 0);
+
+/// <summary>How a router's logits become weights.</summary>
+/// <param name="TopK">Experts for a token.</param>
+/// <param name="Normalise">Whether the weights of the chosen experts are divided by their sum after the softmax over all experts.</param>
+/// <param name="Scale">Factor on the weights.</param>
+public readonly record struct RouteOptions(int TopK, bool Normalise, float Scale = 1);
+
+/// <summary>
+/// Which experts compute which tokens, sorted by expert: pair r is token <see cref="Tokens"/>[r] with <see cref="Weights"/>[r]; the pairs of expert e are
+/// <see cref="Starts"/>[e] to <see cref="Starts"/>[e + 1].
+/// </summary>
+public sealed class ExpertRoutes
+{
+    /// <param name="maxTokens">Most tokens of a pass.</param>
+    /// <param name="topK">Experts for a token.</param>
+    /// <param name="experts">Number of experts.</param>
+    public ExpertRoutes(int maxTokens, int topK, int experts)
+    {
+        Tokens = new int[maxTokens * topK];
+        Weights = new float[maxTokens * topK];
+        Starts = new int[experts + 1];
+    }
+
+    /// <summary>Token of each pair.</summary>
+    public int[] Tokens { get; }
+
+    /// <summary>Weight of each pair.</summary>
+    public float[] Weights { get; }
+
+    /// <summary>First pair of each expert, and the number of pairs at the end.</summary>
+    public int[] Starts { get; }
+
+    /// <summary>Number of pairs in use.</summary>
+    public int PairCount => Starts[^1];
+}
