@@ -1,0 +1,68 @@
+using Quern.Kernels.Cpu;
+
+namespace Quern.TestKit.Oracle;
+
+/// <summary>Cache and attention: all scores of a query first, then the softmax, then the mean of the values.</summary>
+public sealed partial class OracleBackend
+{
+    public override void StoreKv(Tensor keys, Tensor values, Batch batch, int layer, KvCache cache)
+    {
+        OracleKvCache own = (OracleKvCache)cache;
+        KvLayer shape = cache.Layout.Layers[layer];
+        foreach (SequenceRun run in batch.Runs)
+        {
+            for (int i = 0; i < run.Count; i++)
+            {
+                for (int head = 0; head < shape.Heads; head++)
+                {
+                    Span<float> key = own.Key(batch, run, layer, run.FirstSlot + i, head);
+                    Span<float> value = own.Value(batch, run, layer, run.FirstSlot + i, head);
+                    for (int j = 0; j < key.Length; j++) key[j] = own.Round(keys.Row(run.FirstRow + i)[(head * shape.KeyLength) + j]);
+                    for (int j = 0; j < value.Length; j++) value[j] = own.Round(values.Row(run.FirstRow + i)[(head * shape.ValueLength) + j]);
+                }
+            }
+        }
+    }
+
+    public override void Attention(Tensor queries, Batch batch, int layer, KvCache cache, AttentionOptions options, Tensor y)
+    {
+        OracleKvCache own = (OracleKvCache)cache;
+        KvLayer shape = cache.Layout.Layers[layer];
+        foreach (SequenceRun run in batch.Runs)
+        {
+            for (int i = 0; i < run.Count; i++)
+            {
+                int last = run.FirstSlot + i;
+                int first = options.Window == 0 ? 0 : Math.Max(0, last - options.Window + 1);
+                for (int head = 0; head < options.Heads; head++)
+                {
+                    int kvHead = head / (options.Heads / shape.Heads);
+                    Span<float> query = queries.Row(run.FirstRow + i).Slice(head * shape.KeyLength, shape.KeyLength);
+                    double[] weights = new double[last - first + 1];
+                    for (int slot = first; slot <= last; slot++)
+                    {
+                        double score = Dot(query, own.Key(batch, run, layer, slot, kvHead)) * options.Scale;
+                        weights[slot - first] = options.SoftCap == 0 ? score : options.SoftCap * Math.Tanh(score / options.SoftCap);
+                    }
+
+                    Softmax(weights);
+                    Span<float> result = y.Row(run.FirstRow + i).Slice(head * shape.ValueLength, shape.ValueLength);
+                    for (int j = 0; j < shape.ValueLength; j++)
+                    {
+                        double sum = 0;
+                        for (int slot = first; slot <= last; slot++) sum += weights[slot - first] * own.Value(batch, run, layer, slot, kvHead)[j];
+                        result[j] = (float)sum;
+                    }
+                }
+            }
+        }
+    }
+
+    private static void Softmax(double[] x)
+    {
+        double max = x.Max();
+        for (int i = 0; i < x.Length; i++) x[i] = Math.Exp(x[i] - max);
+        double sum = x.Sum();
+        for (int i = 0; i < x.Length; i++) x[i] /= sum;
+    }
+}

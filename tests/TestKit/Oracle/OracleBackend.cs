@@ -1,0 +1,171 @@
+using System.Runtime.InteropServices;
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.TestKit.Oracle;
+
+/// <summary>
+/// The operations as their formulas say, in double precision, one value after the other, rounded to binary32 where an operation stores its
+/// result. Never made faster: everything else is compared with it. Tensors are taken full of NaN, so that a value nobody wrote is seen.
+/// </summary>
+public sealed unsafe partial class OracleBackend : Backend
+{
+    private readonly List<nint> _tensors = [];
+    private readonly List<nint> _vectors = [];
+
+    public override string Description => "oracle, double precision";
+
+    public override ComputeMode Mode => ComputeMode.Exact;
+
+    public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address) =>
+        new(name, format, count, rows, cols, address);
+
+    public override WeightVector BindVector(string name, WeightFormat format, int length, nint address)
+    {
+        float* values = (float*)NativeMemory.AlignedAlloc((nuint)length * sizeof(float), 64);
+        _vectors.Add((nint)values);
+        format.DecodeScalar((byte*)address, length / format.Info.BlockLength, values);
+        return new WeightVector(name, length, (nint)values);
+    }
+
+    public override KvCache CreateKvCache(KvLayout layout) => new OracleKvCache(layout);
+
+    public override void BeginPass() => Free(_tensors);
+
+    public override Tensor Take(int rows, int cols)
+    {
+        nint address = (nint)NativeMemory.AlignedAlloc((nuint)Math.Max(1, rows) * (nuint)cols * sizeof(float), 64);
+        _tensors.Add(address);
+        Tensor tensor = new(address, rows, cols, cols);
+        tensor.AsSpan().Fill(float.NaN);
+        return tensor;
+    }
+
+    public override void Embed(WeightMatrix table, ReadOnlySpan<int> tokens, Tensor y)
+    {
+        for (int i = 0; i < tokens.Length; i++) Decode(table, 0, tokens[i]).CopyTo(y.Row(i));
+    }
+
+    public override void MatMul(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y)
+    {
+        for (int row = 0; row < weights.Rows; row++)
+        {
+            float[] w = Decode(weights, 0, row);
+            for (int i = 0; i < x.Rows; i++) y.Row(i)[row] = (float)(Dot(x.Row(i), w) + (bias is null ? 0 : bias.AsSpan()[row]));
+        }
+    }
+
+    public override void RmsNorm(Tensor x, WeightVector gain, float epsilon, Tensor y)
+    {
+        for (int i = 0; i < x.Rows; i++)
+        {
+            for (int first = 0; first < x.Cols; first += gain.Length)
+            {
+                Span<float> source = x.Row(i).Slice(first, gain.Length);
+                double root = Math.Sqrt((Dot(source, source) / gain.Length) + epsilon);
+                for (int j = 0; j < gain.Length; j++) y.Row(i)[first + j] = (float)(source[j] / root * gain.AsSpan()[j]);
+            }
+        }
+    }
+
+    public override void RopeAngles(RopeTable table, ReadOnlySpan<int> positions, Tensor angles)
+    {
+        for (int i = 0; i < positions.Length; i++)
+        {
+            for (int pair = 0; pair < table.Pairs; pair++)
+            {
+                double angle = (double)positions[i] * table.Frequencies[pair];
+                angles.Row(i)[pair] = (float)(Math.Cos(angle) * table.Magnitude);
+                angles.Row(i)[table.Pairs + pair] = (float)(Math.Sin(angle) * table.Magnitude);
+            }
+        }
+    }
+
+    public override void Rope(Tensor x, int headLength, Tensor angles, RopePairing pairing)
+    {
+        int pairs = angles.Cols / 2;
+        for (int i = 0; i < x.Rows; i++)
+        {
+            for (int head = 0; head < x.Cols; head += headLength)
+            {
+                for (int pair = 0; pair < pairs; pair++)
+                {
+                    int first = head + (pairing == RopePairing.Interleaved ? 2 * pair : pair);
+                    int second = pairing == RopePairing.Interleaved ? first + 1 : first + pairs;
+                    double cos = angles.Row(i)[pair], sin = angles.Row(i)[pairs + pair];
+                    double a = x.Row(i)[first], b = x.Row(i)[second];
+                    x.Row(i)[first] = (float)((a * cos) - (b * sin));
+                    x.Row(i)[second] = (float)((a * sin) + (b * cos));
+                }
+            }
+        }
+    }
+
+    public override void Gate(Tensor gate, Tensor up, Activation activation, Tensor y)
+    {
+        for (int i = 0; i < gate.Rows; i++)
+        {
+            for (int j = 0; j < gate.Cols; j++)
+            {
+                double g = gate.Row(i)[j];
+                double f = activation switch
+                {
+                    Activation.Silu => g / (1 + Math.Exp(-g)),
+                    Activation.Gelu => g / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (g + (0.044715 * g * g * g)))),
+                    _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "no such activation"),
+                };
+                y.Row(i)[j] = (float)(f * up.Row(i)[j]);
+            }
+        }
+    }
+
+    public override void Add(Tensor a, Tensor b, Tensor y)
+    {
+        for (int i = 0; i < a.Rows; i++)
+            for (int j = 0; j < a.Cols; j++) y.Row(i)[j] = a.Row(i)[j] + b.Row(i)[j];
+    }
+
+    public override void Scale(Tensor x, float factor)
+    {
+        for (int i = 0; i < x.Rows; i++)
+            for (int j = 0; j < x.Cols; j++) x.Row(i)[j] *= factor;
+    }
+
+    public override void SoftCap(Tensor x, float cap)
+    {
+        for (int i = 0; i < x.Rows; i++)
+            for (int j = 0; j < x.Cols; j++) x.Row(i)[j] = (float)(cap * Math.Tanh(x.Row(i)[j] / (double)cap));
+    }
+
+    public override void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y)
+    {
+        for (int i = 0; i < rows.Length; i++) x.Row(rows[i]).CopyTo(y.Row(i));
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        Free(_tensors);
+        Free(_vectors);
+    }
+
+    private static void Free(List<nint> addresses)
+    {
+        foreach (nint address in addresses) NativeMemory.AlignedFree((void*)address);
+        addresses.Clear();
+    }
+
+    private static float[] Decode(WeightMatrix weights, int matrix, int row)
+    {
+        float[] values = new float[weights.Cols];
+        fixed (float* destination = values)
+            weights.Format.DecodeScalar((byte*)(weights.Matrix(matrix) + (nint)(row * weights.RowBytes)), weights.Cols / weights.Format.Info.BlockLength, destination);
+        return values;
+    }
+
+    private static double Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        double sum = 0;
+        for (int i = 0; i < a.Length; i++) sum += (double)a[i] * b[i];
+        return sum;
+    }
+}
