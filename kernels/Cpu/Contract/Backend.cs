@@ -44,10 +44,13 @@ public abstract class Backend : IDisposable
     /// <summary>Makes a cache of keys and values.</summary>
     public abstract KvCache CreateKvCache(KvLayout layout);
 
-    /// <summary>Begins a pass: every tensor taken before is invalid from here.</summary>
+    /// <summary>Takes a dense tensor <c>[rows, cols]</c> that lives until its owner disposes it: logits, for example.</summary>
+    public abstract TensorBuffer Allocate(int rows, int cols);
+
+    /// <summary>Begins a pass: every tensor that <see cref="Take"/> gave before is invalid from here.</summary>
     public abstract void BeginPass();
 
-    /// <summary>Takes an uninitialised tensor <c>[rows, cols]</c> that lives until the next <see cref="BeginPass"/>.</summary>
+    /// <summary>Takes an uninitialised tensor <c>[rows, cols]</c> that lives until the next <see cref="BeginPass"/>; its stride may exceed <paramref name="cols"/>.</summary>
     public abstract Tensor Take(int rows, int cols);
 
     /// <summary><c>y[i] = table[tokens[i]]</c>.</summary>
