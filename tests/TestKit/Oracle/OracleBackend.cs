@@ -10,7 +10,7 @@ namespace Quern.TestKit.Oracle;
 /// </summary>
 public sealed unsafe partial class OracleBackend : Backend
 {
-    private readonly List<nint> _tensors = [];
+    private readonly List<OracleTensorBuffer> _tensors = [];
     private readonly List<nint> _vectors = [];
 
     public override string Description => "oracle, double precision";
@@ -30,15 +30,18 @@ public sealed unsafe partial class OracleBackend : Backend
 
     public override KvCache CreateKvCache(KvLayout layout) => new OracleKvCache(layout);
 
-    public override void BeginPass() => Free(_tensors);
+    public override TensorBuffer Allocate(int rows, int cols) => new OracleTensorBuffer(rows, cols);
+
+    public override void BeginPass()
+    {
+        foreach (OracleTensorBuffer tensor in _tensors) tensor.Dispose();
+        _tensors.Clear();
+    }
 
     public override Tensor Take(int rows, int cols)
     {
-        nint address = (nint)NativeMemory.AlignedAlloc((nuint)Math.Max(1, rows) * (nuint)cols * sizeof(float), 64);
-        _tensors.Add(address);
-        Tensor tensor = new(address, rows, cols, cols);
-        tensor.AsSpan().Fill(float.NaN);
-        return tensor;
+        _tensors.Add(new OracleTensorBuffer(rows, cols));
+        return _tensors[^1].Tensor;
     }
 
     public override void Embed(WeightMatrix table, ReadOnlySpan<int> tokens, Tensor y)
@@ -144,14 +147,9 @@ public sealed unsafe partial class OracleBackend : Backend
 
     protected override void Dispose(bool disposing)
     {
-        Free(_tensors);
-        Free(_vectors);
-    }
-
-    private static void Free(List<nint> addresses)
-    {
-        foreach (nint address in addresses) NativeMemory.AlignedFree((void*)address);
-        addresses.Clear();
+        BeginPass();
+        foreach (nint vector in _vectors) NativeMemory.AlignedFree((void*)vector);
+        _vectors.Clear();
     }
 
     private static float[] Decode(WeightMatrix weights, int matrix, int row)
