@@ -7,6 +7,10 @@ public static class FormatTable
     public static IReadOnlyList<WeightFormat> All { get; } =
     [
         new FloatFormat<F32>(),
+        new FloatFormat<F16>(),
+        new DotFormat<Q4_0>(),
+        new DotFormat<Q8_0>(),
+        new FloatFormat<BF16>(),
     ];
 
     /// <summary>The format with a ggml type number, or null.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Quern.Kernels.Cpu.Formats;
 
 /// <summary>
@@ -62,13 +64,56 @@ internal unsafe class DecodedFormat<T> : WeightFormat
         T.Quantize(values, importance, blockCount, blocks);
 }
 
+/// <summary>Reads whole rows of a floating-point format at a given tier.</summary>
+internal unsafe interface IFloatRows
+{
+    /// <summary>Loads <paramref name="count"/> values, whole vectors first and the rest one by one.</summary>
+    void LoadRow(IsaTier tier, byte* row, int count, float* values);
+}
+
+/// <summary>Multiplies whole rows of a block format at a given tier: the simplest driver of <see cref="IDotFormat"/>.</summary>
+internal unsafe interface IDotRows
+{
+    /// <summary>The product of a row of blocks and a quantised vector of as many values.</summary>
+    float DotRow(IsaTier tier, byte* row, in Q8Vector x, int blockCount);
+}
+
 /// <summary>A floating-point format: see <see cref="IFloatFormat"/>.</summary>
-internal sealed class FloatFormat<T> : DecodedFormat<T>
-    where T : struct, IFloatFormat;
+internal sealed unsafe class FloatFormat<T> : DecodedFormat<T>, IFloatRows
+    where T : struct, IFloatFormat
+{
+    public void LoadRow(IsaTier tier, byte* row, int count, float* values)
+    {
+        int i = 0, bytes = T.Info.BlockBytes;
+        if (tier == IsaTier.Avx512)
+            for (; i + 16 <= count; i += 16) T.Load16(row + (bytes * i)).Store(values + i);
+        if (tier == IsaTier.Avx2)
+            for (; i + 8 <= count; i += 8) T.Load8(row + (bytes * i)).Store(values + i);
+        for (; i < count; i++) values[i] = T.Load(row + (bytes * i));
+    }
+}
 
 /// <summary>A block format with its own dot products: see <see cref="IDotFormat"/>.</summary>
-internal sealed class DotFormat<T> : DecodedFormat<T>
+internal sealed unsafe class DotFormat<T> : DecodedFormat<T>, IDotRows
     where T : struct, IDotFormat
 {
     public override ActivationKind Activation => T.Activation;
+
+    public float DotRow(IsaTier tier, byte* row, in Q8Vector x, int blockCount)
+    {
+        int i = 0, bytes = T.Info.BlockBytes;
+        if (tier == IsaTier.Scalar)
+        {
+            float sum = 0;
+            for (; i < blockCount; i++) sum += T.DotScalar(row + ((long)bytes * i), x, i);
+            return sum;
+        }
+
+        Vector512<float> wide = Vector512<float>.Zero;
+        if (tier == IsaTier.Avx512)
+            for (; i + T.BlocksPerWideStep <= blockCount; i += T.BlocksPerWideStep) wide = T.Step(row + ((long)bytes * i), x, i, wide);
+        Vector256<float> lanes = Vector256<float>.Zero;
+        for (; i < blockCount; i++) lanes = T.Step(row + ((long)bytes * i), x, i, lanes);
+        return Vector256.Sum(lanes + (wide.GetLower() + wide.GetUpper()));
+    }
 }

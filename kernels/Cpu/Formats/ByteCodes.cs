@@ -1,0 +1,82 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Quern.Kernels.Cpu.Formats;
+
+/// <summary>A format of 32 values <c>w = scale × code</c> with signed bytes as codes, however the file packs them.</summary>
+internal unsafe interface IByteCodes : IDotFormat
+{
+    /// <summary>The block's scale.</summary>
+    static abstract float Scale(byte* block);
+
+    /// <summary>The 32 codes. AVX2.</summary>
+    static abstract Vector256<sbyte> Codes(byte* block);
+}
+
+/// <summary>What formats of signed byte codes share: decoding, and unpacking of nibbles.</summary>
+internal static unsafe class ByteCodes
+{
+    private const int Length = 32;
+
+    /// <summary>Decodes blocks of a format at the widest tier; the product of scale and code is rounded once, as in the scalar loop.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Decode<T>(byte* blocks, long blockCount, float* values)
+        where T : struct, IByteCodes
+    {
+        int stride = T.Info.BlockBytes;
+        if (Isa.HasAvx512)
+        {
+            for (long i = 0; i < blockCount; i++, blocks += stride, values += Length)
+            {
+                Vector256<sbyte> codes = T.Codes(blocks);
+                Vector512<float> scale = Vector512.Create(T.Scale(blocks));
+                (scale * ToSingle16(codes.GetLower())).Store(values);
+                (scale * ToSingle16(codes.GetUpper())).Store(values + 16);
+            }
+        }
+        else if (Isa.HasAvx2)
+        {
+            for (long i = 0; i < blockCount; i++, blocks += stride, values += Length)
+            {
+                Vector256<sbyte> codes = T.Codes(blocks);
+                Vector128<sbyte> low = codes.GetLower(), high = codes.GetUpper();
+                Vector256<float> scale = Vector256.Create(T.Scale(blocks));
+                (scale * ToSingle8(low)).Store(values);
+                (scale * ToSingle8(Sse2.ShiftRightLogical128BitLane(low, 8))).Store(values + 8);
+                (scale * ToSingle8(high)).Store(values + 16);
+                (scale * ToSingle8(Sse2.ShiftRightLogical128BitLane(high, 8))).Store(values + 24);
+            }
+        }
+        else
+        {
+            T.DecodeScalar(blocks, blockCount, values);
+        }
+    }
+
+    /// <summary>The lower eight codes as binary32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ToSingle8(Vector128<sbyte> codes) => Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(codes));
+
+    /// <summary>Sixteen codes as binary32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ToSingle16(Vector128<sbyte> codes) => Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(codes));
+
+    /// <summary>16 bytes as 32 nibbles: the low ones are values 0…15, the high ones values 16…31.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Nibbles(byte* source)
+    {
+        Vector128<byte> packed = Vector128.Load(source);
+        return Vector256.Create(packed, Vector128.ShiftRightLogical(packed.AsUInt16(), 4).AsByte()) & Vector256.Create((byte)15);
+    }
+
+    /// <summary>Nibbles of two blocks, 64 of them: those of <paramref name="first"/> below those of <paramref name="second"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<byte> Nibbles(byte* first, byte* second)
+    {
+        Vector256<long> packed = Vector256.Create(Vector128.Load((long*)first), Vector128.Load((long*)second));
+        Vector512<long> doubled = Avx512F.PermuteVar8x64(packed.ToVector512Unsafe(), Vector512.Create(0L, 1, 0, 1, 2, 3, 2, 3));
+        Vector512<ulong> shifted = Avx512F.ShiftRightLogicalVariable(doubled.AsUInt64(), Vector512.Create(0UL, 0, 4, 4, 0, 0, 4, 4));
+        return shifted.AsByte() & Vector512.Create((byte)15);
+    }
+}

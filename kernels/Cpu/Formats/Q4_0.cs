@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Quern.Kernels.Cpu.Formats;
+
+/// <summary>
+/// 32 values in 18 bytes, <c>w = d × (q − 8)</c>.
+/// Bytes: 0 d, binary16; 2…17 q, of value i in the low nibble of byte 2 + i, of value 16 + i in its high nibble.
+/// Source: ggml, block_q4_0 in ggml-common.h and ggml-quants.c; ggml type 2.
+/// </summary>
+internal readonly unsafe struct Q4_0 : IByteCodes
+{
+    private const int Bytes = 18, Packed = 2;
+
+    public static FormatInfo Info { get; } = new("Q4_0", 2, 32, Bytes);
+
+    public static ActivationKind Activation => ActivationKind.Q8Of32;
+
+    public static int BlocksPerWideStep => 2;
+
+    public static void DecodeScalar(byte* blocks, long blockCount, float* values)
+    {
+        for (; blockCount > 0; blockCount--, blocks += Bytes, values += 32)
+        {
+            float d = Scale(blocks);
+            for (int i = 0; i < 16; i++)
+            {
+                values[i] = d * ((blocks[Packed + i] & 15) - 8);
+                values[16 + i] = d * ((blocks[Packed + i] >> 4) - 8);
+            }
+        }
+    }
+
+    public static void Decode(byte* blocks, long blockCount, float* values) => ByteCodes.Decode<Q4_0>(blocks, blockCount, values);
+
+    public static float DotScalar(byte* block, in Q8Vector x, int index)
+    {
+        sbyte* a = x.Q + (32 * index);
+        int sum = 0;
+        for (int i = 0; i < 16; i++)
+            sum += (((block[Packed + i] & 15) - 8) * a[i]) + (((block[Packed + i] >> 4) - 8) * a[16 + i]);
+        return Scale(block) * x.D[index] * sum;
+    }
+
+    // Σ(q − 8)a = Σqa − 8Σa: the eight 32-bit lanes begin at −Σa each.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum)
+    {
+        Vector256<int> offset = Avx2.MultiplyAddAdjacent(Vector256.Create(x.S[index]), Vector256.Create(0x0000ffff).AsInt16());
+        Vector256<int> products = ByteDot.AddUnsigned(offset, ByteCodes.Nibbles(block + Packed), Vector256.Load(x.Q + (32 * index)));
+        return ByteDot.Accumulate(products, Scale(block) * x.D[index], sum);
+    }
+
+    // As above in 16-bit lanes, where a sum is at most 2·15·127 + 32·127: of the sums of both blocks in each pair of lanes, the mask
+    // leaves the first block's in the even lanes of its half and the second block's in the odd lanes of the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum)
+    {
+        Vector512<short> offset = (Vector512.Create(Unsafe.ReadUnaligned<int>(x.S + index))
+            & Vector512.Create(Vector256.Create(0x0000ffff), Vector256.Create(unchecked((int)0xffff0000)))).AsInt16();
+        Vector512<byte> q = ByteCodes.Nibbles(block + Packed, block + Bytes + Packed);
+        Vector512<short> pairs = Avx512BW.MultiplyAddAdjacent(q, Vector512.Load(x.Q + (32 * index))) - offset;
+        Vector512<int> products = Avx512BW.MultiplyAddAdjacent(pairs, Vector512.Create((short)1));
+        return ByteDot.Accumulate(products, Scale(block) * x.D[index], Scale(block + Bytes) * x.D[index + 1], sum);
+    }
+
+    public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
+    {
+        sbyte* codes = stackalloc sbyte[32];
+        for (; blockCount > 0; blockCount--, blocks += Bytes, values += 32)
+        {
+            ushort d = ScaleSearch.Quantize<Signed4>(values, importance, codes);
+            Unsafe.WriteUnaligned(blocks, d);
+            for (int i = 0; i < 16; i++) blocks[Packed + i] = (byte)((codes[i] + 8) | ((codes[16 + i] + 8) << 4));
+            if (importance != null) importance += 32;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Scale(byte* block) => Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> Codes(byte* block) => ByteCodes.Nibbles(block + Packed).AsSByte() - Vector256.Create((sbyte)8);
+}
