@@ -12,7 +12,16 @@ public static class FormatTable
         new DotFormat<Q8_0>(),
         new DotFormat<Q4_K>(),
         new DotFormat<Q6_K>(),
+        new DecodedFormat<IQ2_XXS>(),
+        new DecodedFormat<IQ2_XS>(),
+        new DecodedFormat<IQ3_XXS>(),
+        new DecodedFormat<IQ1_S>(),
+        new DecodedFormat<IQ3_S>(),
+        new DecodedFormat<IQ2_S>(),
+        new DecodedFormat<IQ1_M>(),
         new FloatFormat<BF16>(),
+        new DecodedFormat<TQ1_0>(),
+        new DecodedFormat<TQ2_0>(),
     ];
 
     /// <summary>The format with a ggml type number, or null.</summary>
