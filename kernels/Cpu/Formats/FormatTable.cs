@@ -9,6 +9,9 @@ public static class FormatTable
         new FloatFormat<F32>(),
         new FloatFormat<F16>(),
         new DotFormat<Q4_0>(),
+        new DotFormat<Q4_1>(),
+        new DotFormat<Q5_0>(),
+        new DotFormat<Q5_1>(),
         new DotFormat<Q8_0>(),
         new DotFormat<Q4_K>(),
         new DotFormat<Q6_K>(),
@@ -16,12 +19,14 @@ public static class FormatTable
         new DecodedFormat<IQ2_XS>(),
         new DecodedFormat<IQ3_XXS>(),
         new DecodedFormat<IQ1_S>(),
+        new DotFormat<IQ4_NL>(),
         new DecodedFormat<IQ3_S>(),
         new DecodedFormat<IQ2_S>(),
         new DecodedFormat<IQ1_M>(),
         new FloatFormat<BF16>(),
         new DecodedFormat<TQ1_0>(),
         new DecodedFormat<TQ2_0>(),
+        new DotFormat<MXFP4>(),
     ];
 
     /// <summary>The format with a ggml type number, or null.</summary>
