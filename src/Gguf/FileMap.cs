@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Quern.Gguf;
@@ -97,13 +98,16 @@ internal sealed unsafe class FileMap : IDisposable
     public static FileMap Borrow(nint address, long length, string name) => new(name, (byte*)address, length, owned: false);
 
     /// <summary>A part of the file.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ReadOnlySpan<byte> Slice(long offset, int length)
     {
         ObjectDisposedException.ThrowIf(_start == null && Length != 0, typeof(GgufFile));
-        if (offset < 0 || length < 0 || offset > Length - length)
-            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes do not fit in a file of {Length}");
+        if (offset < 0 || length < 0 || offset > Length - length) ThrowOutside(offset, length);
         return new ReadOnlySpan<byte>(_start + offset, length);
     }
+
+    private void ThrowOutside(long offset, int length) =>
+        throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes do not fit in a file of {Length}");
 
     public void Dispose()
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Quern.Gguf;
@@ -64,18 +65,19 @@ internal ref struct GgufCursor(FileMap map)
     }
 
     /// <summary>The bytes of a string.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ReadOnlySpan<byte> ReadStringBytes(int longest, string what)
     {
-        long offset = Position;
-        ulong length = ReadUInt64(what);
-        if (length > (ulong)longest)
-            throw Fail(offset, $"{what} has a length of {length} bytes; expected at most {Math.Min(longest, Remaining)}");
-        if (length > (ulong)Remaining)
-            throw Fail(offset, $"{what} has a length of {length} bytes; the file has {Remaining} more");
-        return Take((int)length, what);
+        if (Remaining < 8) Require(8, what);
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(map.Slice(Position, 8));
+        if (length > (ulong)longest || length > (ulong)(Remaining - 8)) throw TooLong(length, longest, what);
+        ReadOnlySpan<byte> bytes = map.Slice(Position + 8, (int)length);
+        Position += 8 + (long)length;
+        return bytes;
     }
 
     /// <summary>A string of valid UTF-8.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public string ReadString(int longest, string what)
     {
         long offset = Position;
@@ -106,6 +108,14 @@ internal ref struct GgufCursor(FileMap map)
         return type <= (uint)GgufValueType.Float64
             ? (GgufValueType)type
             : throw Fail(offset, $"{what} is {type}; expected 0 (u8) to 12 (f64)");
+    }
+
+    private readonly GgufFormatException TooLong(ulong length, int longest, string what)
+    {
+        long most = Remaining - 8;
+        return length > (ulong)longest
+            ? Fail(Position, $"{what} has a length of {length} bytes; expected at most {Math.Min(longest, most)}")
+            : Fail(Position, $"{what} has a length of {length} bytes; the file has {most} more");
     }
 
     private readonly void Require(long length, string what)

@@ -18,7 +18,7 @@ internal static class GgufParser
     public const int LargestAlignment = 1 << 20;
 
     private const uint Magic = 0x46554747;
-    private const int MostDimensions = 4;
+    public const int MostDimensions = 4;
     private const int FewestEntryBytes = 8 + 1 + 4 + 1;
     private const int FewestTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Quern.Gguf;
@@ -73,7 +74,23 @@ internal static class GgufValues
         (GgufValueType element, int count) = ReadArrayHead(ref cursor);
         if (element == GgufValueType.Bool) CheckBools(ref cursor, count);
         else if (GgufValueTypes.FixedBytes(element) is int size and not 0) cursor.Skip((long)count * size, "the array");
-        else for (int i = 0; i < count; i++) Skip(ref cursor, element, depth + 1);
+        else if (element == GgufValueType.String) SkipStrings(ref cursor, count);
+        else for (int i = 0; i < count; i++) SkipArray(ref cursor, depth + 1);
+    }
+
+    // The two loops over a vocabulary run while a program starts, before tiered compilation would replace unoptimised code.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SkipStrings(ref GgufCursor cursor, int count)
+    {
+        for (int i = 0; i < count; i++) cursor.ReadStringBytes(GgufValueTypes.LongestString, "a string of the array");
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static string[] DecodeStrings(ref GgufCursor cursor, int count)
+    {
+        string[] strings = new string[count];
+        for (int i = 0; i < count; i++) strings[i] = cursor.ReadString(GgufValueTypes.LongestString, "a string of the array");
+        return strings;
     }
 
     private static void CheckBools(ref GgufCursor cursor, int count)
@@ -104,10 +121,7 @@ internal static class GgufValues
                 bool[] bools = new bool[count];
                 for (int i = 0; i < count; i++) bools[i] = bytes[i] != 0;
                 return bools;
-            case GgufValueType.String:
-                string[] strings = new string[count];
-                for (int i = 0; i < count; i++) strings[i] = cursor.ReadString(GgufValueTypes.LongestString, "a string of the array");
-                return strings;
+            case GgufValueType.String: return DecodeStrings(ref cursor, count);
             default:
                 object[] arrays = new object[count];
                 for (int i = 0; i < count; i++) arrays[i] = DecodeArray(ref cursor);

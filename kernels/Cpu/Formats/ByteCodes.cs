@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -62,12 +63,23 @@ internal static unsafe class ByteCodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ToSingle16(Vector128<sbyte> codes) => Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(codes));
 
+    /// <summary>A table of 16 bytes in each 128-bit lane, for shuffles.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> Repeat256(ReadOnlySpan<sbyte> table) =>
+        Avx2.BroadcastVector128ToVector256((sbyte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(table)));
+
+    /// <summary>A table of 16 bytes in each 128-bit lane, for shuffles.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<sbyte> Repeat512(ReadOnlySpan<sbyte> table) =>
+        Avx512F.BroadcastVector128ToVector512((int*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(table))).AsSByte();
+
     /// <summary>16 bytes as 32 nibbles: the low ones are values 0…15, the high ones values 16…31.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Nibbles(byte* source)
     {
-        Vector128<byte> packed = Vector128.Load(source);
-        return Vector256.Create(packed, Vector128.ShiftRightLogical(packed.AsUInt16(), 4).AsByte()) & Vector256.Create((byte)15);
+        // One load to both halves and one shift of the upper half; shifting by 64-bit lanes is fine because the mask follows.
+        Vector256<ulong> doubled = Avx2.BroadcastVector128ToVector256(source).AsUInt64();
+        return Avx2.ShiftRightLogicalVariable(doubled, Vector256.Create(0UL, 0, 4, 4)).AsByte() & Vector256.Create((byte)15);
     }
 
     /// <summary>Nibbles of two blocks, 64 of them: those of <paramref name="first"/> below those of <paramref name="second"/>.</summary>
@@ -78,5 +90,30 @@ internal static unsafe class ByteCodes
         Vector512<long> doubled = Avx512F.PermuteVar8x64(packed.ToVector512Unsafe(), Vector512.Create(0L, 1, 0, 1, 2, 3, 2, 3));
         Vector512<ulong> shifted = Avx512F.ShiftRightLogicalVariable(doubled.AsUInt64(), Vector512.Create(0UL, 0, 4, 4, 0, 0, 4, 4));
         return shifted.AsByte() & Vector512.Create((byte)15);
+    }
+
+    /// <summary>
+    /// Nibbles with bit i of a 32-bit word as the fifth bit of value i.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> FiveBits(byte* nibbles, byte* word)
+    {
+        Vector256<byte> spread = Avx2.Shuffle(Vector256.Create(Unsafe.ReadUnaligned<int>(word)).AsByte(), Vector256.Create(
+            0x0000000000000000UL, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303).AsByte());
+        Vector256<byte> bit = Vector256.Create(0x8040201008040201UL).AsByte();
+        return Nibbles(nibbles) | (Vector256.Equals(spread & bit, bit) & Vector256.Create((byte)16));
+    }
+
+    /// <summary>The same of two blocks whose nibbles and words lie <paramref name="stride"/> bytes apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<byte> FiveBits(byte* nibbles, byte* word, int stride)
+    {
+        Vector512<byte> words = ByteDot.Join(
+            Vector256.Create(Unsafe.ReadUnaligned<int>(word)), Vector256.Create(Unsafe.ReadUnaligned<int>(word + stride))).AsByte();
+        Vector512<byte> spread = Avx512BW.Shuffle(words, Vector512.Create(
+            0x0000000000000000UL, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303,
+            0x0000000000000000UL, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303).AsByte());
+        Vector512<byte> four = Nibbles(nibbles, nibbles + stride), bit = Vector512.Create(0x8040201008040201UL).AsByte();
+        return Vector512.ConditionalSelect(Vector512.Equals(spread & bit, bit), four | Vector512.Create((byte)16), four);
     }
 }

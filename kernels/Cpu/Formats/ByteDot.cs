@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -42,18 +43,44 @@ internal static class ByteDot
         Avx512BW.Abs(w),
         Vector512.ConditionalSelect(Vector512.LessThan(w, Vector512<sbyte>.Zero), Vector512<sbyte>.Zero - a, a));
 
-    /// <summary>sum + scale × products.</summary>
+    /// <summary>
+    /// −offset × (the activations' sum), spread over the 32-bit lanes, for codes stored as c + offset. The same for every row, so that a driver
+    /// of several rows computes it once. Even and odd lanes take −<paramref name="even"/> and −<paramref name="odd"/> times the sum each, and
+    /// offset = 4 × (even + odd).
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Accumulate(Vector256<int> products, float scale, Vector256<float> sum) =>
-        Fma.MultiplyAdd(Avx.ConvertToVector256Single(products), Vector256.Create(scale), sum);
+    public static unsafe Vector256<int> Offset(short* sum, [ConstantExpected] int even, [ConstantExpected] int odd) => Avx2.MultiplyAddAdjacent(
+        Vector256.Create(*sum), Vector256.Create(-even & 0xffff, -odd & 0xffff, -even & 0xffff, -odd & 0xffff, -even & 0xffff, -odd & 0xffff, -even & 0xffff, -odd & 0xffff).AsInt16());
 
-    /// <summary>sum + scale × products, where the lower half belongs to a first block and the upper half to a second.</summary>
+    /// <summary>The same for two blocks: the lower half belongs to the first, whose sum is at <paramref name="sums"/>, the upper half to the second.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Accumulate(Vector512<int> products, float lower, float upper, Vector512<float> sum) =>
-        Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(products), Halves(lower, upper), sum);
+    public static unsafe Vector512<int> OffsetPair(short* sums, [ConstantExpected] int even, [ConstantExpected] int odd) => Avx512BW.MultiplyAddAdjacent(
+        Vector512.Create(Unsafe.ReadUnaligned<int>(sums)).AsInt16(),
+        Vector512.Create(
+            -even & 0xffff, -odd & 0xffff, -even & 0xffff, -odd & 0xffff, -even & 0xffff, -odd & 0xffff, -even & 0xffff, -odd & 0xffff,
+            -even << 16, -odd << 16, -even << 16, -odd << 16, -even << 16, -odd << 16, -even << 16, -odd << 16).AsInt16());
+
+    /// <summary>sum + weightScale × activationScale × products. The scales are multiplied as vectors: a broadcasting load costs no vector instruction.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Accumulate(Vector256<int> products, float weightScale, float activationScale, Vector256<float> sum) => Fma.MultiplyAdd(
+        Avx.ConvertToVector256Single(products), Vector256.Create(weightScale) * Vector256.Create(activationScale), sum);
+
+    /// <summary>The same where the lower half of the products belongs to a first block and the upper half to a second.</summary>
+    /// <param name="products">Integer sums of two blocks.</param>
+    /// <param name="lower">Weight scale of the first block.</param>
+    /// <param name="upper">Weight scale of the second block.</param>
+    /// <param name="activationScales">Address of the two activation scales.</param>
+    /// <param name="sum">Accumulator.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Vector512<float> AccumulatePair(
+        Vector512<int> products, float lower, float upper, float* activationScales, Vector512<float> sum) => Avx512F.FusedMultiplyAdd(
+            Avx512F.ConvertToVector512Single(products), Halves(lower, upper) * Halves(activationScales[0], activationScales[1]), sum);
 
     /// <summary>Eight lanes of <paramref name="lower"/>, then eight of <paramref name="upper"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Halves(float lower, float upper) =>
-        Vector512.Create(Vector256.Create(lower), Vector256.Create(upper));
+    public static Vector512<float> Halves(float lower, float upper) => Join(Vector256.Create(lower), Vector256.Create(upper));
+
+    /// <summary>One insertion; <c>Vector512.Create</c> of two halves costs two, the first of which waits for the register's old value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Join<T>(Vector256<T> lower, Vector256<T> upper) => lower.ToVector512Unsafe().WithUpper(upper);
 }

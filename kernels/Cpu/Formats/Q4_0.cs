@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -43,26 +42,21 @@ internal readonly unsafe struct Q4_0 : IByteCodes
         return Scale(block) * x.D[index] * sum;
     }
 
-    // Σ(q − 8)a = Σqa − 8Σa: the eight 32-bit lanes begin at −Σa each.
+    // Σ(q − 8)a = Σqa − 8Σa.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum)
     {
-        Vector256<int> offset = Avx2.MultiplyAddAdjacent(Vector256.Create(x.S[index]), Vector256.Create(0x0000ffff).AsInt16());
-        Vector256<int> products = ByteDot.AddUnsigned(offset, ByteCodes.Nibbles(block + Packed), Vector256.Load(x.Q + (32 * index)));
-        return ByteDot.Accumulate(products, Scale(block) * x.D[index], sum);
+        Vector256<int> products = ByteDot.AddUnsigned(
+            ByteDot.Offset(x.S + index, 1, 1), ByteCodes.Nibbles(block + Packed), Vector256.Load(x.Q + (32 * index)));
+        return ByteDot.Accumulate(products, Scale(block), x.D[index], sum);
     }
 
-    // As above in 16-bit lanes, where a sum is at most 2·15·127 + 32·127: of the sums of both blocks in each pair of lanes, the mask
-    // leaves the first block's in the even lanes of its half and the second block's in the odd lanes of the other.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum)
     {
-        Vector512<short> offset = (Vector512.Create(Unsafe.ReadUnaligned<int>(x.S + index))
-            & Vector512.Create(Vector256.Create(0x0000ffff), Vector256.Create(unchecked((int)0xffff0000)))).AsInt16();
         Vector512<byte> q = ByteCodes.Nibbles(block + Packed, block + Bytes + Packed);
-        Vector512<short> pairs = Avx512BW.MultiplyAddAdjacent(q, Vector512.Load(x.Q + (32 * index))) - offset;
-        Vector512<int> products = Avx512BW.MultiplyAddAdjacent(pairs, Vector512.Create((short)1));
-        return ByteDot.Accumulate(products, Scale(block) * x.D[index], Scale(block + Bytes) * x.D[index + 1], sum);
+        Vector512<int> products = ByteDot.OffsetPair(x.S + index, 1, 1) + ByteDot.Unsigned(q, Vector512.Load(x.Q + (32 * index)));
+        return ByteDot.AccumulatePair(products, Scale(block), Scale(block + Bytes), x.D + index, sum);
     }
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)

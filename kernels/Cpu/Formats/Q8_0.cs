@@ -39,14 +39,14 @@ internal readonly unsafe struct Q8_0 : IByteCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) => ByteDot.Accumulate(
-        ByteDot.Signed(Codes(block), Vector256.Load(x.Q + (32 * index))), Scale(block) * x.D[index], sum);
+        ByteDot.Signed(Codes(block), Vector256.Load(x.Q + (32 * index))), Scale(block), x.D[index], sum);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum)
     {
-        Vector512<sbyte> q = Vector512.Create(Codes(block), Codes(block + Bytes));
+        Vector512<sbyte> q = ByteDot.Join(Codes(block), Codes(block + Bytes));
         Vector512<int> products = ByteDot.Signed(q, Vector512.Load(x.Q + (32 * index)));
-        return ByteDot.Accumulate(products, Scale(block) * x.D[index], Scale(block + Bytes) * x.D[index + 1], sum);
+        return ByteDot.AccumulatePair(products, Scale(block), Scale(block + Bytes), x.D + index, sum);
     }
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)

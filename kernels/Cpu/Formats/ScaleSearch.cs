@@ -176,7 +176,7 @@ internal static unsafe class ScaleSearch
     }
 
     // In a fixed order, because Vector256.Sum does not promise one.
-    private static float Sum(Vector256<float> lanes)
+    internal static float Sum(Vector256<float> lanes)
     {
         Vector128<float> four = lanes.GetLower() + lanes.GetUpper();
         return four[0] + four[1] + (four[2] + four[3]);

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu.MatMul;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -41,6 +42,12 @@ public abstract unsafe class WeightFormat
             Quantize(source, importance.Length == 0 ? null : weights, values.Length / Info.BlockLength, destination);
     }
 
+    /// <summary>The decoder as a function, for jobs.</summary>
+    internal abstract delegate*<byte*, long, float*, void> DecodeKernel { get; }
+
+    /// <summary>The format's product with few tokens straight from the blocks, with activations as <see cref="Activation"/> says; null where rows are decoded first.</summary>
+    internal virtual delegate*<in RowProduct, int, int, void> RowKernel => null;
+
     internal abstract void Decode(byte* blocks, long blockCount, float* values);
 
     internal abstract void DecodeScalar(byte* blocks, long blockCount, float* values);
@@ -56,12 +63,16 @@ internal unsafe class DecodedFormat<T> : WeightFormat
 
     public override ActivationKind Activation => ActivationKind.F32;
 
+    internal sealed override delegate*<byte*, long, float*, void> DecodeKernel => &DecodeBlocks;
+
     internal sealed override void Decode(byte* blocks, long blockCount, float* values) => T.Decode(blocks, blockCount, values);
 
     internal sealed override void DecodeScalar(byte* blocks, long blockCount, float* values) => T.DecodeScalar(blocks, blockCount, values);
 
     internal sealed override void Quantize(float* values, float* importance, long blockCount, byte* blocks) =>
         T.Quantize(values, importance, blockCount, blocks);
+
+    private static void DecodeBlocks(byte* blocks, long blockCount, float* values) => T.Decode(blocks, blockCount, values);
 }
 
 /// <summary>Reads whole rows of a floating-point format at a given tier.</summary>
@@ -82,6 +93,8 @@ internal unsafe interface IDotRows
 internal sealed unsafe class FloatFormat<T> : DecodedFormat<T>, IFloatRows
     where T : struct, IFloatFormat
 {
+    internal override delegate*<in RowProduct, int, int, void> RowKernel => &FloatRows<T>.Run;
+
     public void LoadRow(IsaTier tier, byte* row, int count, float* values)
     {
         int i = 0, bytes = T.Info.BlockBytes;
@@ -98,6 +111,8 @@ internal sealed unsafe class DotFormat<T> : DecodedFormat<T>, IDotRows
     where T : struct, IDotFormat
 {
     public override ActivationKind Activation => T.Activation;
+
+    internal override delegate*<in RowProduct, int, int, void> RowKernel => &QuantisedRows<T>.Run;
 
     public float DotRow(IsaTier tier, byte* row, in Q8Vector x, int blockCount)
     {

@@ -24,7 +24,11 @@ public unsafe class FormatQuantizeTests
     [InlineData("F16")]
     [InlineData("BF16")]
     [InlineData("Q4_0")]
+    [InlineData("Q4_1")]
+    [InlineData("Q5_0")]
+    [InlineData("Q5_1")]
     [InlineData("Q8_0")]
+    [InlineData("MXFP4")]
     public void SimpleFormulasGiveTheBitsOfTheReference(string name)
     {
         WeightFormat format = FormatProbe.Find(name);

@@ -1,0 +1,163 @@
+using Quern.Kernels.Cpu.Attention;
+using Quern.Kernels.Cpu.Experts;
+using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Memory;
+using Quern.Kernels.Cpu.Ops;
+
+namespace Quern.Kernels.Cpu;
+
+/// <summary>The back end that computes on the processor, with the threads of a team and the vector width of <see cref="Isa"/>.</summary>
+public sealed unsafe class CpuBackend : Backend
+{
+    private const int RowsPerChunk = 8;
+    private readonly ThreadTeam _team;
+    private readonly PassArena _arena = new();
+    private readonly ScratchBlock _scratch = new();
+    private readonly List<NativeBlock> _vectors = [];
+    private readonly MatMul.MatMul _matMul;
+
+    /// <param name="team">Threads; shared, not owned.</param>
+    /// <param name="mode">How products with weights are computed.</param>
+    public CpuBackend(ThreadTeam team, ComputeMode mode = ComputeMode.Fast)
+    {
+        ArgumentNullException.ThrowIfNull(team);
+        _team = team;
+        Mode = mode;
+        _matMul = new MatMul.MatMul(team, mode, _scratch);
+    }
+
+    /// <inheritdoc/>
+    public override string Description => $"CPU, {Isa.Tier.ToString().ToLowerInvariant()}, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}";
+
+    /// <inheritdoc/>
+    public override ComputeMode Mode { get; }
+
+    /// <inheritdoc/>
+    public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address) =>
+        new(name, format, count, rows, cols, address);
+
+    /// <inheritdoc/>
+    public override WeightVector BindVector(string name, WeightFormat format, int length, nint address)
+    {
+        NativeBlock block = new((long)length * sizeof(float));
+        _vectors.Add(block);
+        format.Decode((byte*)address, length / format.Info.BlockLength, (float*)block.Address);
+        return new WeightVector(name, length, block.Address);
+    }
+
+    /// <inheritdoc/>
+    public override KvCache CreateKvCache(KvLayout layout) => new PagedKv(layout);
+
+    /// <inheritdoc/>
+    public override TensorBuffer Allocate(int rows, int cols) => NativeTensor.Create(rows, cols);
+
+    /// <inheritdoc/>
+    public override void BeginPass() => _arena.Reset();
+
+    /// <inheritdoc/>
+    public override Tensor Take(int rows, int cols) => _arena.Take(rows, cols);
+
+    /// <inheritdoc/>
+    public override void Embed(WeightMatrix table, ReadOnlySpan<int> tokens, Tensor y) => RowCopy.FromMatrix(_team, table, tokens, y);
+
+    /// <inheritdoc/>
+    public override void MatMul(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y) =>
+        _matMul.Run(x, weights, weights.Address, bias is null ? null : (float*)bias.Address, y);
+
+    /// <inheritdoc/>
+    public override void RmsNorm(Tensor x, WeightVector gain, float epsilon, Tensor y) =>
+        _team.Run(new RmsNorm(x, (float*)gain.Address, gain.Length, epsilon, y), x.Rows, RowsPerChunk);
+
+    /// <inheritdoc/>
+    public override void RopeAngles(RopeTable table, ReadOnlySpan<int> positions, Tensor angles) => Ops.Rope.Angles(table, positions, angles);
+
+    /// <inheritdoc/>
+    public override void Rope(Tensor x, int headLength, Tensor angles, RopePairing pairing) =>
+        _team.Run(new Rope(x, headLength, angles, pairing), x.Rows, RowsPerChunk);
+
+    /// <inheritdoc/>
+    public override void StoreKv(Tensor keys, Tensor values, Batch batch, int layer, KvCache cache)
+    {
+        fixed (SequenceRun* runs = batch.Runs)
+        fixed (int* tables = batch.BlockTables)
+            _team.Run(
+                new StoreKv(keys, values, new BatchView(runs, batch.RunCount, tables), ((PagedKv)cache).Layer(layer)), keys.Rows, RowsPerChunk);
+    }
+
+    /// <inheritdoc/>
+    public override void Attention(Tensor queries, Batch batch, int layer, KvCache cache, AttentionOptions options, Tensor y)
+    {
+        LayerPages pages = ((PagedKv)cache).Layer(layer);
+        byte* scratch = (byte*)_scratch.Require(FlashAttention.ScratchBytes(pages.Layer, options.Heads) * _team.Threads);
+        fixed (SequenceRun* runs = batch.Runs)
+        fixed (int* tables = batch.BlockTables)
+        {
+            FlashAttention job = new(queries, new BatchView(runs, batch.RunCount, tables), pages, options, y, scratch);
+            _team.Run(job, job.Items, 1);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Gate(Tensor gate, Tensor up, Activation activation, Tensor y)
+    {
+        switch (activation)
+        {
+            case Activation.Silu:
+                RowLoop<SiluGate>.Run(_team, gate, up, y, default);
+                break;
+            case Activation.Gelu:
+                RowLoop<GeluGate>.Run(_team, gate, up, y, default);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(activation), activation, null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Add(Tensor a, Tensor b, Tensor y) => RowLoop<Sum>.Run(_team, a, b, y, default);
+
+    /// <inheritdoc/>
+    public override void Scale(Tensor x, float factor) => RowLoop<Scaled>.Run(_team, x, x, x, new Scaled(factor));
+
+    /// <inheritdoc/>
+    public override void SoftCap(Tensor x, float cap) => RowLoop<Capped>.Run(_team, x, x, x, new Capped(cap));
+
+    /// <inheritdoc/>
+    public override void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y) => RowCopy.FromTensor(_team, x, rows, y);
+
+    /// <inheritdoc/>
+    public override void Route(Tensor logits, RouteOptions options, ExpertRoutes routes) => Router.Route(logits, options, routes);
+
+    /// <inheritdoc/>
+    public override void MatMulExperts(Tensor x, bool byToken, WeightMatrix weights, ExpertRoutes routes, Tensor y)
+    {
+        if (byToken)
+        {
+            Tensor gathered = _arena.Take(routes.PairCount, x.Cols);
+            GatherRows(x, routes.Tokens.AsSpan(0, routes.PairCount), gathered);
+            x = gathered;
+        }
+
+        for (int expert = 0; expert < weights.Count; expert++)
+        {
+            int first = routes.Starts[expert], count = routes.Starts[expert + 1] - first;
+            if (count > 0) _matMul.Run(Slice(x, first, count), weights, weights.Matrix(expert), null, Slice(y, first, count));
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void CombineExperts(Tensor x, ExpertRoutes routes, Tensor y) => Combine.Run(x, routes, y);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing) return;
+        _arena.Dispose();
+        _scratch.Dispose();
+        foreach (NativeBlock block in _vectors) block.Dispose();
+        _vectors.Clear();
+    }
+
+    private static Tensor Slice(Tensor x, int first, int count) =>
+        new(x.Address + ((nint)first * x.Stride * sizeof(float)), count, x.Cols, x.Stride);
+}

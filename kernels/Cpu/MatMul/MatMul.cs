@@ -1,0 +1,94 @@
+using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Memory;
+
+namespace Quern.Kernels.Cpu.MatMul;
+
+/// <summary>
+/// Chooses how <c>y = x Wᵀ + bias</c> is computed. Few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
+/// tokens, or exact mode, or a format without dot products: panels decoded to binary32 (bound by arithmetic, and more exact).
+/// </summary>
+internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBlock scratch)
+{
+    /// <summary>From how many tokens on decoding a panel costs less than another pass over the blocks for each token.</summary>
+    internal const int PanelTokens = 12;
+
+    private const int RowsPerChunk = 64;
+    private const int TokensPerChunk = 8;
+
+    /// <summary>One product; see <see cref="Backend.MatMul"/>.</summary>
+    /// <param name="x">[n, cols].</param>
+    /// <param name="weights">The matrix, or the stack.</param>
+    /// <param name="address">First block of the matrix to use.</param>
+    /// <param name="bias">[rows] or null.</param>
+    /// <param name="y">[n, rows].</param>
+    public void Run(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)
+    {
+        WeightFormat format = weights.Format;
+        bool direct = x.Rows < PanelTokens && mode == ComputeMode.Fast && format.RowKernel != null;
+        if (direct) Rows(x, weights, address, bias, y);
+        else Panels(x, weights, address, bias, y);
+    }
+
+    private void Rows(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)
+    {
+        RowProduct product = new()
+        {
+            Weights = (byte*)address,
+            RowBytes = weights.RowBytes,
+            Cols = weights.Cols,
+            Tokens = x.Rows,
+            X = (byte*)x.Address,
+            XBytes = (long)x.Stride * sizeof(float),
+            Bias = bias,
+            Y = (float*)y.Address,
+            YStride = y.Stride,
+        };
+        if (weights.Format.Activation != ActivationKind.F32) Quantise(x, weights.Format.Activation, ref product);
+        int chunk = Math.Min(RowsPerChunk, Math.Max(8, weights.Rows / (8 * team.Threads) & ~7));
+        team.Run(new RowJob(product, weights.Format.RowKernel), weights.Rows, chunk);
+    }
+
+    private void Quantise(Tensor x, ActivationKind kind, ref RowProduct product)
+    {
+        product.XBytes = Q8Vector.BytesNeeded(kind, x.Cols);
+        product.X = (byte*)scratch.Require(product.XBytes * x.Rows);
+        team.Run(new QuantiseJob(x, kind, product.X, product.XBytes), x.Rows, TokensPerChunk);
+    }
+
+    private void Panels(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)
+    {
+        PanelProduct product = new()
+        {
+            Weights = (byte*)address,
+            RowBytes = weights.RowBytes,
+            Blocks = weights.Cols / weights.Format.Info.BlockLength,
+            Decode = weights.Format.DecodeKernel,
+            Cols = weights.Cols,
+            X = x,
+            Bias = bias,
+            Y = y,
+            PanelRows = PanelProduct.PanelRowsFor(weights.Cols),
+        };
+        product.Scratch = (byte*)scratch.Require(product.PanelBytes * team.Threads);
+        team.Run(product, weights.Rows, product.PanelRows);
+    }
+
+    private readonly struct QuantiseJob(Tensor x, ActivationKind kind, byte* destination, long bytes) : ITeamJob
+    {
+        private readonly Tensor _x = x;
+        private readonly ActivationKind _kind = kind;
+        private readonly byte* _destination = destination;
+        private readonly long _bytes = bytes;
+
+        public void Run(int from, int to, int worker)
+        {
+            for (int row = from; row < to; row++)
+            {
+                Q8Vector target = Q8Vector.Place((nint)(_destination + (row * _bytes)), _kind, _x.Cols);
+                float* source = (float*)_x.Address + ((nint)row * _x.Stride);
+                if (_kind == ActivationKind.Q8Of256) Q8Quantizer.Quantize256(source, _x.Cols, target);
+                else Q8Quantizer.Quantize32(source, _x.Cols, target);
+            }
+        }
+    }
+}

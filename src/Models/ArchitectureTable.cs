@@ -1,0 +1,69 @@
+using Quern.Gguf;
+using Quern.Kernels.Cpu;
+using Quern.Models.Architectures;
+using Quern.Models.Parts;
+
+namespace Quern.Models;
+
+/// <summary>An architecture that Quern runs.</summary>
+public sealed class ArchitectureEntry
+{
+    internal ArchitectureEntry(string name, string description, Func<WeightBinder, ModelConfig, int, Model> create) =>
+        (Name, Description, Create) = (name, description, create);
+
+    /// <summary>The name as <c>general.architecture</c> of a GGUF file has it.</summary>
+    public string Name { get; }
+
+    /// <summary>The models that use it.</summary>
+    public string Description { get; }
+
+    /// <summary>Binds the tensors, for a runtime context length.</summary>
+    internal Func<WeightBinder, ModelConfig, int, Model> Create { get; }
+}
+
+/// <summary>Every architecture. A new one is a file in the folder Architectures and a line here; tests enumerate the table.</summary>
+public static class ArchitectureTable
+{
+    /// <summary>The architectures.</summary>
+    public static IReadOnlyList<ArchitectureEntry> All { get; } =
+    [
+        new("llama", "Llama 1-3, Mistral, Mixtral, SmolLM, TinyLlama and others of that form", (w, c, n) => new Llama(w, c, n)),
+        new("qwen2", "Qwen 2 and 2.5", (w, c, n) => new Qwen2(w, c, n)),
+        new("qwen3", "Qwen 3", (w, c, n) => new Qwen3(w, c, n)),
+        new("qwen3moe", "Qwen 3 with experts", (w, c, n) => new Qwen3(w, c, n)),
+        new("gemma", "Gemma 1", (w, c, n) => new Gemma(w, c, n)),
+        new("gemma2", "Gemma 2", (w, c, n) => new Gemma2(w, c, n)),
+        new("gemma3", "Gemma 3, text", (w, c, n) => new Gemma3(w, c, n)),
+        new("phi3", "Phi 3, 3.5 and 4", (w, c, n) => new Phi3(w, c, n)),
+    ];
+
+    /// <summary>The architecture with a name, or null.</summary>
+    public static ArchitectureEntry? Find(string name)
+    {
+        foreach (ArchitectureEntry entry in All)
+            if (entry.Name == name) return entry;
+        return null;
+    }
+
+    /// <summary>Reads the configuration of a file and binds its tensors to a back end.</summary>
+    /// <param name="file">The model; it stays open as long as the result is used.</param>
+    /// <param name="backend">The back end that computes.</param>
+    /// <param name="contextLength">Most tokens of a sequence at run time; it chooses between long and short rope factors.</param>
+    /// <param name="progress">Told after every tensor.</param>
+    /// <exception cref="ModelFormatException">The architecture is not known, or a tensor or value is not what it expects.</exception>
+    /// <exception cref="GgufFormatException">A metadata key is missing or of another type.</exception>
+    public static Model Load(GgufFile file, Backend backend, int contextLength, IProgress<LoadProgress>? progress = null)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentOutOfRangeException.ThrowIfLessThan(contextLength, 1);
+        string name = file.Metadata.GetString("general.architecture");
+        ArchitectureEntry entry = Find(name) ?? throw new ModelFormatException(
+            file.Path, "metadata key 'general.architecture'", $"'{name}' is not known; expected one of {string.Join(", ", All.Select(known => known.Name))}");
+        WeightBinder weights = new(file, backend, progress);
+        Model model = entry.Create(weights, ModelConfig.Read(file), contextLength);
+        weights.Finish(name);
+        model.WeightBytes = weights.WeightBytes;
+        return model;
+    }
+}

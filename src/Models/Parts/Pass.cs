@@ -1,0 +1,108 @@
+using Quern.Kernels.Cpu;
+
+namespace Quern.Models.Parts;
+
+/// <summary>What the tensors of a pass have to hold, of the widest layer.</summary>
+/// <param name="Width">Residual stream.</param>
+/// <param name="Qkv">Queries, keys and values of a token.</param>
+/// <param name="Attended">Result of all heads.</param>
+/// <param name="FeedForward">Inner width of a dense network, 0 without.</param>
+/// <param name="Experts">Number of experts, 0 without.</param>
+/// <param name="TopK">Experts that compute a token.</param>
+/// <param name="ExpertFeedForward">Inner width of an expert.</param>
+internal readonly record struct PassSizes(int Width, int Qkv, int Attended, int FeedForward, int Experts, int TopK, int ExpertFeedForward)
+{
+    public static PassSizes Of(ModelConfig config)
+    {
+        int kvHeads = 0;
+        foreach (int heads in config.KvHeadCounts) kvHeads = Math.Max(kvHeads, heads);
+        return new PassSizes(
+            config.Width,
+            checked((config.HeadCount * config.KeyLength) + (kvHeads * (config.KeyLength + config.ValueLength))),
+            checked(config.HeadCount * config.ValueLength),
+            config.ExpertCount == 0 ? config.FeedForwardLength : 0,
+            config.ExpertCount,
+            config.ExpertUsedCount,
+            config.ExpertFeedForwardLength);
+    }
+}
+
+/// <summary>
+/// One forward pass while it runs: what it computes, and the tensors that every layer uses again. All have one row for each token of the
+/// batch, those of experts one for each pair of a token and an expert that computes it.
+/// </summary>
+internal readonly struct Pass
+{
+    public Pass(Batch batch, KvCache cache, Backend backend, PassSizes sizes, Tensor[] angles, ExpertRoutes? routes)
+    {
+        (Batch, Cache, Backend, Angles, Routes) = (batch, cache, backend, angles, routes);
+        int rows = batch.TokenCount, pairs = rows * sizes.TopK;
+        X = backend.Take(rows, sizes.Width);
+        Normed = backend.Take(rows, sizes.Width);
+        Branch = backend.Take(rows, sizes.Width);
+        Qkv = backend.Take(rows, sizes.Qkv);
+        Attended = backend.Take(rows, sizes.Attended);
+        if (sizes.FeedForward != 0) Inner = backend.Take(rows, 2 * sizes.FeedForward);
+        if (sizes.Experts == 0) return;
+        RouterLogits = backend.Take(rows, sizes.Experts);
+        ExpertInner = backend.Take(pairs, 2 * sizes.ExpertFeedForward);
+        ExpertOut = backend.Take(pairs, sizes.Width);
+    }
+
+    /// <summary>The same pass with the rows of the outputs only, for what comes after the last attention.</summary>
+    private Pass(in Pass all, int rows)
+    {
+        this = all;
+        X = all.Normed.FirstRows(rows);
+        Normed = all.X.FirstRows(rows);
+        Branch = all.Branch.FirstRows(rows);
+    }
+
+    public Batch Batch { get; }
+
+    public KvCache Cache { get; }
+
+    public Backend Backend { get; }
+
+    /// <summary>Cosines and sines, one tensor for each table of the model.</summary>
+    public Tensor[] Angles { get; }
+
+    /// <summary>Which experts compute which tokens, in the layer that is running.</summary>
+    public ExpertRoutes? Routes { get; }
+
+    /// <summary>The residual stream [n, width].</summary>
+    public Tensor X { get; }
+
+    /// <summary>A norm of it [n, width].</summary>
+    public Tensor Normed { get; }
+
+    /// <summary>What a branch adds to it [n, width].</summary>
+    public Tensor Branch { get; }
+
+    /// <summary>Queries, keys and values side by side.</summary>
+    public Tensor Qkv { get; }
+
+    /// <summary>Result of all heads.</summary>
+    public Tensor Attended { get; }
+
+    /// <summary>Gate and up products side by side.</summary>
+    public Tensor Inner { get; }
+
+    /// <summary>The router's output [n, experts].</summary>
+    public Tensor RouterLogits { get; }
+
+    /// <summary>Gate and up products of every pair, side by side.</summary>
+    public Tensor ExpertInner { get; }
+
+    /// <summary>Down products of every pair [pairs, width].</summary>
+    public Tensor ExpertOut { get; }
+
+    /// <summary>Keeps the rows whose logits are wanted.</summary>
+    public Pass KeepOutputs()
+    {
+        if (Batch.OutputCount == Batch.TokenCount) return this;
+        Pass outputs = new(this, Batch.OutputCount);
+        Backend.GatherRows(X, Batch.Outputs, outputs.X);
+        return outputs;
+    }
+}

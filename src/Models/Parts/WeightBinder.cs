@@ -1,0 +1,107 @@
+using Quern.Gguf;
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Models.Parts;
+
+/// <summary>
+/// Hands the tensors of a file to a back end, by name, and refuses what an architecture does not expect: a tensor that is missing, has
+/// another shape or an unknown format, and at the end tensors that nobody asked for. Shapes are written as GGUF does, the input's length first.
+/// </summary>
+internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<LoadProgress>? progress)
+{
+    private const int MostNames = 5;
+
+    /// <summary>Tensors that llama.cpp's converter wrote once and no architecture reads, or reads only for some context lengths.</summary>
+    private static readonly string[] Harmless = ["rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight", "attn_rot_embd"];
+
+    private readonly HashSet<string> _bound = new(StringComparer.Ordinal);
+    private readonly long _fileBytes = file.Tensors.Sum(tensor => tensor.ByteLength);
+
+    /// <summary>Bytes of the tensors bound.</summary>
+    public long WeightBytes { get; private set; }
+
+    public bool Has(string name) => file.TryGetTensor(name, out _);
+
+    /// <summary>A matrix <c>[rows, cols]</c>.</summary>
+    public WeightMatrix Matrix(string name, int rows, int cols) => Stack(name, 1, rows, cols, Find(name, [cols, rows]));
+
+    /// <summary>The same, or null where the file lacks the tensor.</summary>
+    public WeightMatrix? MatrixIfPresent(string name, int rows, int cols) => Has(name) ? Matrix(name, rows, cols) : null;
+
+    /// <summary>The matrices of all experts: <c>[experts, rows, cols]</c>.</summary>
+    public WeightMatrix Experts(string name, int experts, int rows, int cols) => Stack(name, experts, rows, cols, Find(name, [cols, rows, experts]));
+
+    /// <summary>A vector.</summary>
+    public WeightVector Vector(string name, int length)
+    {
+        GgufTensor tensor = Find(name, [length]);
+        WeightVector vector = backend.BindVector(name, Format(tensor), length, tensor.Address);
+        Bound(tensor);
+        return vector;
+    }
+
+    /// <summary>The same, or null where the file lacks the tensor.</summary>
+    public WeightVector? VectorIfPresent(string name, int length) => Has(name) ? Vector(name, length) : null;
+
+    /// <summary>The values of a tensor that is needed only while the model is loaded, or null where the file lacks it.</summary>
+    public float[]? ValuesIfPresent(string name, int length)
+    {
+        if (!Has(name)) return null;
+        GgufTensor tensor = Find(name, [length]);
+        float[] values = new float[length];
+        Format(tensor).Decode(tensor.Address, values);
+        Bound(tensor);
+        return values;
+    }
+
+    /// <summary>Checks that every tensor was bound.</summary>
+    /// <exception cref="ModelFormatException">Tensors are left over: the file is of another architecture than it says, or of a newer variant.</exception>
+    public void Finish(string architecture)
+    {
+        string[] unused = [.. file.Tensors.Select(tensor => tensor.Name).Where(name => !_bound.Contains(name) && !IsHarmless(name))];
+        if (unused.Length == 0) return;
+        string names = string.Join(", ", unused.Take(MostNames).Select(name => $"'{name}'"));
+        string more = unused.Length > MostNames ? $" and {unused.Length - MostNames} more" : "";
+        throw new ModelFormatException(file.Path, "tensors", $"{architecture} has no use for {names}{more}; the model would compute something else");
+    }
+
+    private static bool IsHarmless(string name)
+    {
+        foreach (string harmless in Harmless)
+            if (name.Contains(harmless, StringComparison.Ordinal)) return true;
+        return false;
+    }
+
+    private GgufTensor Find(string name, ReadOnlySpan<long> expected)
+    {
+        string shape = $"[{string.Join(", ", expected.ToArray())}]";
+        if (!file.TryGetTensor(name, out GgufTensor? tensor)) throw Error(name, $"the file does not have it; expected the shape {shape}");
+
+        // A dimension of 1 at the end may be written or left out.
+        ReadOnlySpan<long> found = tensor.Dimensions.AsSpan();
+        while (found.Length > expected.Length && found[^1] == 1) found = found[..^1];
+        return found.SequenceEqual(expected)
+            ? tensor
+            : throw Error(name, $"its shape is [{string.Join(", ", tensor.Dimensions)}]; expected {shape}");
+    }
+
+    private WeightMatrix Stack(string name, int count, int rows, int cols, GgufTensor tensor)
+    {
+        WeightMatrix matrix = backend.BindMatrix(name, Format(tensor), count, rows, cols, tensor.Address);
+        Bound(tensor);
+        return matrix;
+    }
+
+    private WeightFormat Format(GgufTensor tensor) => FormatTable.Find(tensor.TypeId)
+        ?? throw Error(tensor.Name, $"its type is {tensor.TypeName}; expected one of {string.Join(", ", FormatTable.All.Select(format => format.Info.Name))}");
+
+    private void Bound(GgufTensor tensor)
+    {
+        if (!_bound.Add(tensor.Name)) return;
+        WeightBytes += tensor.ByteLength;
+        progress?.Report(new LoadProgress(_bound.Count, file.Tensors.Count, WeightBytes, _fileBytes));
+    }
+
+    private ModelFormatException Error(string name, string problem) => new(file.Path, $"tensor '{name}'", problem);
+}

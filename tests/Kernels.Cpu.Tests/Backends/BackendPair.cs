@@ -1,0 +1,104 @@
+using System.Runtime.InteropServices;
+using Quern.Kernels.Cpu.Formats;
+using Quern.TestKit.Oracle;
+
+namespace Quern.Kernels.Cpu.Tests.Backends;
+
+/// <summary>A back end under test beside the oracle, with the same seeded inputs for both.</summary>
+internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
+{
+    private readonly Random _random = new(seed);
+    private readonly List<nint> _memory = [];
+
+    public Backend Tested { get; } = tested;
+
+    public OracleBackend Oracle { get; } = new();
+
+    /// <summary>Two equal tensors of random values.</summary>
+    public (Tensor Tested, Tensor Oracle) Values(int rows, int cols, float scale = 1)
+    {
+        (Tensor a, Tensor b) = Empty(rows, cols);
+        for (int r = 0; r < rows; r++)
+        {
+            Span<float> row = a.Row(r);
+            for (int i = 0; i < cols; i++) row[i] = Normal() * scale;
+            row.CopyTo(b.Row(r));
+        }
+
+        return (a, b);
+    }
+
+    /// <summary>Two tensors full of NaN.</summary>
+    public (Tensor Tested, Tensor Oracle) Empty(int rows, int cols)
+    {
+        (Tensor a, Tensor b) = (Tested.Take(rows, cols), Oracle.Take(rows, cols));
+        for (int r = 0; r < rows; r++)
+        {
+            a.Row(r).Fill(float.NaN);
+            b.Row(r).Fill(float.NaN);
+        }
+
+        return (a, b);
+    }
+
+    /// <summary>The same random matrix bound to both.</summary>
+    public (WeightMatrix Tested, WeightMatrix Oracle) Matrix(WeightFormat format, int count, int rows, int cols)
+    {
+        float[] values = new float[(long)count * rows * cols];
+        for (int i = 0; i < values.Length; i++) values[i] = Normal() / MathF.Sqrt(cols);
+        byte[] blocks = new byte[format.Info.RowBytes(values.Length)];
+        format.Quantize(values, [], blocks);
+        nint address = Keep(blocks);
+        return (Tested.BindMatrix("w", format, count, rows, cols, address), Oracle.BindMatrix("w", format, count, rows, cols, address));
+    }
+
+    /// <summary>The same random vector bound to both.</summary>
+    public (WeightVector Tested, WeightVector Oracle) Vector(int length)
+    {
+        float[] values = new float[length];
+        for (int i = 0; i < length; i++) values[i] = Normal();
+        nint address = Keep(MemoryMarshal.AsBytes<float>(values));
+        WeightFormat format = FormatTable.Find("F32")!;
+        return (Tested.BindVector("v", format, length, address), Oracle.BindVector("v", format, length, address));
+    }
+
+    /// <summary>Asserts that the largest difference is at most <paramref name="tolerance"/> times the oracle's root mean square.</summary>
+    public static void AssertClose(Tensor tested, Tensor oracle, double tolerance)
+    {
+        double squares = 0, worst = 0;
+        for (int r = 0; r < oracle.Rows; r++)
+        {
+            for (int i = 0; i < oracle.Cols; i++)
+            {
+                float a = tested.Row(r)[i], b = oracle.Row(r)[i];
+                Assert.True(float.IsFinite(a), $"[{r}, {i}] is {a}, the oracle has {b}");
+                squares += (double)b * b;
+                worst = Math.Max(worst, Math.Abs((double)a - b));
+            }
+        }
+
+        double rms = Math.Sqrt(squares / ((double)oracle.Rows * oracle.Cols));
+        Assert.True(worst <= tolerance * rms, $"largest difference {worst:g3} is {worst / rms:g3} of the root mean square, allowed is {tolerance:g3}");
+    }
+
+    public void Dispose()
+    {
+        Tested.Dispose();
+        Oracle.Dispose();
+        foreach (nint address in _memory) NativeMemory.AlignedFree((void*)address);
+    }
+
+    private nint Keep(ReadOnlySpan<byte> bytes)
+    {
+        void* memory = NativeMemory.AlignedAlloc((nuint)bytes.Length, 64);
+        bytes.CopyTo(new Span<byte>(memory, bytes.Length));
+        _memory.Add((nint)memory);
+        return (nint)memory;
+    }
+
+    private float Normal()
+    {
+        double u = 1 - _random.NextDouble(), v = _random.NextDouble();
+        return (float)(Math.Sqrt(-2 * Math.Log(u)) * Math.Cos(2 * Math.PI * v));
+    }
+}

@@ -1,0 +1,219 @@
+using FsCheck;
+using FsCheck.Fluent;
+using FsCheck.Xunit;
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Kernels.Cpu.Tests.Backends;
+
+/// <summary>What every back end must compute: each operation against the oracle, over sizes that do and do not fill vectors. One fixture a back end.</summary>
+public abstract class BackendSuite
+{
+    private const double Tolerance = 2e-5;
+
+    protected abstract Backend Create(ComputeMode mode);
+
+    [Property(MaxTest = 20)]
+    public void RmsNormOfRowsAndHeads(PositiveInt tokens, PositiveInt heads, PositiveInt length) =>
+        Check(tokens.Get + heads.Get, ComputeMode.Exact, pair =>
+        {
+            int n = tokens.Get % 9 + 1, h = heads.Get % 5 + 1, l = length.Get % 70 + 1;
+            var x = pair.Values(n, h * l, 3);
+            var y = pair.Empty(n, h * l);
+            var gain = pair.Vector(l);
+            pair.Tested.RmsNorm(x.Tested, gain.Tested, 1e-5f, y.Tested);
+            pair.Oracle.RmsNorm(x.Oracle, gain.Oracle, 1e-5f, y.Oracle);
+            BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        });
+
+    [Theory]
+    [InlineData(Activation.Silu)]
+    [InlineData(Activation.Gelu)]
+    public void GatedActivations(Activation activation) => Check(1, ComputeMode.Exact, pair =>
+    {
+        var gate = pair.Values(7, 53, 4);
+        var up = pair.Values(7, 53);
+        var y = pair.Empty(7, 53);
+        pair.Tested.Gate(gate.Tested, up.Tested, activation, y.Tested);
+        pair.Oracle.Gate(gate.Oracle, up.Oracle, activation, y.Oracle);
+        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+    });
+
+    [Fact]
+    public void AddScaleCapAndGatherOnColumnsOfATensor() => Check(2, ComputeMode.Exact, pair =>
+    {
+        var a = pair.Values(6, 80);
+        var b = pair.Values(6, 37);
+        var y = pair.Empty(6, 37);
+        int[] rows = [5, 0, 3];
+        var gathered = pair.Empty(3, 37);
+        foreach ((Backend backend, Tensor wide, Tensor other, Tensor target, Tensor few) in new[]
+        {
+            (pair.Tested, a.Tested, b.Tested, y.Tested, gathered.Tested), (pair.Oracle, a.Oracle, b.Oracle, y.Oracle, gathered.Oracle),
+        })
+        {
+            backend.Add(wide.Columns(11, 37), other, target);
+            backend.Scale(target, 7.5f);
+            backend.SoftCap(target, 5);
+            backend.GatherRows(target, rows, few);
+        }
+
+        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        BackendPair.AssertClose(gathered.Tested, gathered.Oracle, Tolerance);
+    });
+
+    [Theory]
+    [InlineData(RopePairing.Interleaved, 16, 8)]
+    [InlineData(RopePairing.Halves, 16, 8)]
+    [InlineData(RopePairing.Interleaved, 20, 6)]
+    [InlineData(RopePairing.Halves, 64, 16)]
+    public void RopeTurnsThePairsAndLeavesTheRest(RopePairing pairing, int headLength, int pairs) => Check(3, ComputeMode.Exact, pair =>
+    {
+        float[] frequencies = [.. Enumerable.Range(0, pairs).Select(i => (float)Math.Pow(10000, -i / (double)pairs))];
+        RopeTable table = new(frequencies, 1.1f);
+        int[] positions = [0, 1, 77, 131_071];
+        var x = pair.Values(4, 3 * headLength);
+        var angles = pair.Empty(4, 2 * pairs);
+        pair.Tested.RopeAngles(table, positions, angles.Tested);
+        pair.Oracle.RopeAngles(table, positions, angles.Oracle);
+        pair.Tested.Rope(x.Tested, headLength, angles.Tested, pairing);
+        pair.Oracle.Rope(x.Oracle, headLength, angles.Oracle, pairing);
+        BackendPair.AssertClose(x.Tested, x.Oracle, Tolerance);
+    });
+
+    [Theory]
+    [InlineData(KvType.F32, 4, 2, 16, 16, 0, 0f)]
+    [InlineData(KvType.F32, 4, 4, 20, 12, 0, 0f)]
+    [InlineData(KvType.F32, 6, 1, 64, 48, 20, 0f)]
+    [InlineData(KvType.F32, 8, 2, 33, 7, 33, 3f)]
+    [InlineData(KvType.F16, 8, 2, 64, 64, 0, 30f)]
+    [InlineData(KvType.F16, 20, 1, 32, 32, 5, 0f)]
+    public void AttentionOverPagesOfSeveralSequences(KvType type, int heads, int kvHeads, int keyLength, int valueLength, int window, float cap) =>
+        Check(4, ComputeMode.Exact, pair =>
+        {
+            KvLayer shape = new(kvHeads, keyLength, valueLength);
+            KvLayout layout = new([shape, shape], type, 12);
+            using KvCache tested = pair.Tested.CreateKvCache(layout), oracle = pair.Oracle.CreateKvCache(layout);
+            Batch batch = new(128, 3);
+            int[][] tables = [[7, 2, 9], [0, 11], [4]];
+            int[][] counts = [[41, 5, 1], [33, 1, 1], [0, 0, 9]];
+            int[] lengths = new int[3];
+            AttentionOptions options = new(heads, 1 / MathF.Sqrt(keyLength), cap, window);
+            for (int step = 0; step < 3; step++)
+            {
+                batch.Clear();
+                for (int s = 0; s < 3; s++)
+                {
+                    if (counts[s][step] == 0) continue;
+                    batch.Add(new int[counts[s][step]], lengths[s], tables[s]);
+                    lengths[s] += counts[s][step];
+                }
+
+                int n = batch.TokenCount;
+                var q = pair.Values(n, heads * keyLength);
+                var k = pair.Values(n, kvHeads * keyLength);
+                var v = pair.Values(n, kvHeads * valueLength);
+                var y = pair.Empty(n, heads * valueLength);
+                pair.Tested.StoreKv(k.Tested, v.Tested, batch, 1, tested);
+                pair.Oracle.StoreKv(k.Oracle, v.Oracle, batch, 1, oracle);
+                pair.Tested.Attention(q.Tested, batch, 1, tested, options, y.Tested);
+                pair.Oracle.Attention(q.Oracle, batch, 1, oracle, options, y.Oracle);
+                BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+            }
+        });
+
+    [Theory]
+    [InlineData(1, 8, 2, true)]
+    [InlineData(40, 8, 3, true)]
+    [InlineData(5, 4, 4, false)]
+    public void ExpertsAreRoutedMultipliedAndCombined(int tokens, int experts, int topK, bool normalise) => Check(5, ComputeMode.Exact, pair =>
+    {
+        var logits = pair.Values(tokens, experts);
+        var x = pair.Values(tokens, 48);
+        var weights = pair.Matrix(FormatTable.Find("F32")!, experts, 20, 48);
+        var result = pair.Empty(tokens, 20);
+        foreach ((Backend backend, Tensor scores, Tensor input, WeightMatrix matrix, Tensor output) in new[]
+        {
+            (pair.Tested, logits.Tested, x.Tested, weights.Tested, result.Tested),
+            ((Backend)pair.Oracle, logits.Oracle, x.Oracle, weights.Oracle, result.Oracle),
+        })
+        {
+            ExpertRoutes routes = new(tokens, topK, experts);
+            backend.Route(scores, new RouteOptions(topK, normalise, 1.5f), routes);
+            Assert.Equal(tokens * topK, routes.PairCount);
+            Tensor products = backend.Take(routes.PairCount, 20);
+            backend.MatMulExperts(input, true, matrix, routes, products);
+            backend.CombineExperts(products, routes, output);
+        }
+
+        BackendPair.AssertClose(result.Tested, result.Oracle, Tolerance);
+    });
+
+    [Theory]
+    [MemberData(nameof(MatMulCases))]
+    public void MatMulOfEveryFormat(string format, int tokens, int rows, int cols, ComputeMode mode) => Check(tokens + rows, mode, pair =>
+    {
+        var w = pair.Matrix(FormatTable.Find(format)!, 1, rows, cols);
+        var bias = pair.Vector(rows);
+        var x = pair.Values(tokens, cols);
+        var y = pair.Empty(tokens, rows);
+        pair.Tested.MatMul(x.Tested, w.Tested, bias.Tested, y.Tested);
+        pair.Oracle.MatMul(x.Oracle, w.Oracle, bias.Oracle, y.Oracle);
+
+        // Eight-bit activations are off by up to 1/254 of the largest of their group, at random: well below 5 % of the output's size.
+        BackendPair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 5e-2);
+    });
+
+    public static TheoryData<string, int, int, int, ComputeMode> MatMulCases()
+    {
+        TheoryData<string, int, int, int, ComputeMode> cases = [];
+        foreach (WeightFormat format in FormatTable.All)
+        {
+            int block = format.Info.BlockLength;
+            int cols = block == 1 ? 171 : block == 32 ? 160 : 512;
+            foreach (ComputeMode mode in Enum.GetValues<ComputeMode>())
+            {
+                cases.Add(format.Info.Name, 1, 70, cols, mode);
+                cases.Add(format.Info.Name, 3, 9, cols, mode);
+                cases.Add(format.Info.Name, 29, 39, cols, mode);
+            }
+        }
+
+        cases.Add("F32", 7, 33, 2500, ComputeMode.Exact);
+        return cases;
+    }
+
+    [Fact]
+    public void AProductDoesNotDependOnTheOtherTokensInExactMode() => Check(6, ComputeMode.Exact, pair =>
+    {
+        var w = pair.Matrix(FormatTable.Find("Q8_0")!, 1, 21, 2080);
+        var x = pair.Values(20, 2080);
+        var y = pair.Empty(20, 21);
+        pair.Tested.MatMul(x.Tested, w.Tested, null, y.Tested);
+        for (int row = 0; row < 20; row++)
+        {
+            var alone = pair.Empty(1, 21);
+            Tensor one = new(x.Tested.Address + ((nint)row * x.Tested.Stride * sizeof(float)), 1, 2080, x.Tested.Stride);
+            pair.Tested.MatMul(one, w.Tested, null, alone.Tested);
+            Assert.Equal(alone.Tested.Row(0).ToArray(), y.Tested.Row(row).ToArray());
+        }
+    });
+
+    [Fact]
+    public void EmbeddingRowsAreDecoded() => Check(7, ComputeMode.Fast, pair =>
+    {
+        var table = pair.Matrix(FormatTable.Find("Q8_0")!, 1, 50, 96);
+        int[] tokens = [49, 0, 7, 7];
+        var y = pair.Empty(4, 96);
+        pair.Tested.Embed(table.Tested, tokens, y.Tested);
+        pair.Oracle.Embed(table.Oracle, tokens, y.Oracle);
+        BackendPair.AssertClose(y.Tested, y.Oracle, 0);
+    });
+
+    private void Check(int seed, ComputeMode mode, Action<BackendPair> test)
+    {
+        using BackendPair pair = new(Create(mode), seed);
+        pair.Tested.BeginPass();
+        pair.Oracle.BeginPass();
+        test(pair);
+    }
+}

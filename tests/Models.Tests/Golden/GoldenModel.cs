@@ -1,0 +1,76 @@
+using System.Text.Json;
+using Quern.Gguf;
+using Quern.Kernels.Cpu.Formats;
+using Quern.TestKit;
+
+namespace Quern.Models.Tests.Golden;
+
+/// <summary>A folder of the reference data: a model, tokens, and the logits that an independent engine computed.</summary>
+public sealed class GoldenModel
+{
+    private GoldenModel(string name)
+    {
+        string[] folder = ["golden", .. name.Split('/')];
+        ModelPath = SharedData.Path([.. folder, "model.gguf"]);
+        using JsonDocument meta = JsonDocument.Parse(File.ReadAllText(SharedData.Path([.. folder, "meta.json"])));
+        bool isQuant = name.StartsWith("quants/", StringComparison.Ordinal);
+        using JsonDocument? own = isQuant ? null : JsonDocument.Parse(File.ReadAllText(SharedData.Path([.. folder, "tokens.json"])));
+        JsonElement tokens = (own ?? meta).RootElement;
+        Tokens = [.. tokens.GetProperty("tokens").EnumerateArray().Select(token => token.GetInt32())];
+        ContextLength = tokens.GetProperty("n_ctx").GetInt32();
+        Split = tokens.TryGetProperty("split", out JsonElement split) ? split.GetInt32() : Tokens.Length / 2;
+        Logits = SharedData.ReadFloats([.. folder, isQuant ? "logits_exact.f32" : "logits.f32"]);
+        NativeRms = FindNativeRms(meta.RootElement);
+    }
+
+    /// <summary>The folders whose architecture is in the table and that have logits, by name.</summary>
+    public static IEnumerable<object[]> Names => Folders().Select(name => new object[] { name });
+
+    public string ModelPath { get; }
+
+    public int[] Tokens { get; }
+
+    public int ContextLength { get; }
+
+    /// <summary>How many tokens the engine took as one batch when it was run a second time.</summary>
+    public int Split { get; }
+
+    /// <summary>[tokens, vocabulary]: stored values, binary32 arithmetic.</summary>
+    public float[] Logits { get; }
+
+    public int Vocabulary => Logits.Length / Tokens.Length;
+
+    /// <summary>How far the recorded engine's own quantised run is from <see cref="Logits"/>, root mean square; null without such a run.</summary>
+    public double? NativeRms { get; }
+
+    public static GoldenModel Load(string name) => new(name);
+
+    public static double Rms(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        double sum = 0;
+        for (int i = 0; i < a.Length; i++) sum += Math.Pow((double)a[i] - b[i], 2);
+        return Math.Sqrt(sum / a.Length);
+    }
+
+    private static double? FindNativeRms(JsonElement meta)
+    {
+        (string group, string engine) = meta.TryGetProperty("native_engine", out JsonElement native) ? ("native", native.GetString()!.Split(' ')[0])
+            : meta.TryGetProperty("logits_native_engine", out native) ? ("engines", native.GetString()!) : ("", "");
+        return group.Length == 0 ? null : meta.GetProperty(group).GetProperty(engine).GetProperty("rms_diff_to_exact").GetDouble();
+    }
+
+    private static IEnumerable<string> Folders()
+    {
+        if (SharedData.Root is null) yield break;
+        string root = SharedData.Path("golden");
+        foreach (string folder in Directory.GetDirectories(root).Concat(Directory.GetDirectories(Path.Combine(root, "quants"))).Order())
+        {
+            string model = Path.Combine(folder, "model.gguf");
+            if (!File.Exists(model)) continue;
+            if (!File.Exists(Path.Combine(folder, "logits.f32")) && !File.Exists(Path.Combine(folder, "logits_exact.f32"))) continue;
+            using GgufFile file = GgufFile.Open(model);
+            if (ArchitectureTable.Find(file.Metadata.GetString("general.architecture")) is not null && file.Tensors.All(tensor => FormatTable.Find(tensor.TypeId) is not null))
+                yield return Path.GetRelativePath(root, folder).Replace('\\', '/');
+        }
+    }
+}

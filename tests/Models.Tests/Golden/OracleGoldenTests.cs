@@ -1,0 +1,22 @@
+using Quern.Gguf;
+using Quern.TestKit;
+using Quern.TestKit.Oracle;
+
+namespace Quern.Models.Tests.Golden;
+
+/// <summary>The architectures on the oracle's operations: whether a family computes what its paper says, whatever the kernels do.</summary>
+public class OracleGoldenTests
+{
+    private const float Tolerance = 2e-4f;
+
+    public static IEnumerable<object[]> Names => GoldenModel.Names;
+
+    [SharedTheory]
+    [MemberData(nameof(Names))]
+    public void LogitsAreThoseOfAnIndependentEngine(string name)
+    {
+        GoldenModel golden = GoldenModel.Load(name);
+        using LoadedModel model = new(GgufFile.Open(golden.ModelPath), new OracleBackend(), golden.ContextLength);
+        Close.AssertAll(golden.Logits, model.Evaluate(golden.Tokens), golden.Vocabulary, Tolerance);
+    }
+}
