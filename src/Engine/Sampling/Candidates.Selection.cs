@@ -1,0 +1,95 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+namespace Quern.Engine.Sampling;
+
+/// <summary>
+/// The k largest candidates without sorting all. A candidate becomes one integer whose ascending order is the order wanted (logit
+/// descending, then token id), so that sorting needs no comparer and equal logits need no rule of their own.
+/// </summary>
+internal sealed partial class Candidates
+{
+    /// <summary>An integer that is smaller for a larger logit and, among equal logits, for a smaller id. −0 counts as +0.</summary>
+    public static ulong Key(float logit, int token)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(logit + 0f);
+        uint ascending = (bits & 0x8000_0000) != 0 ? ~bits : bits | 0x8000_0000;
+        return ((ulong)~ascending << 32) | (uint)token;
+    }
+
+    /// <summary>The logit that <see cref="Key"/> was given.</summary>
+    public static float LogitOf(ulong key)
+    {
+        uint ascending = ~(uint)(key >> 32);
+        return BitConverter.UInt32BitsToSingle((ascending & 0x8000_0000) != 0 ? ascending & 0x7FFF_FFFF : ~ascending);
+    }
+
+    /// <summary>
+    /// The keys of the min(k, count) largest, in order, in <see cref="Keys"/>; the candidates themselves stay as they are. One vector pass with
+    /// a threshold that rises: what passes is gathered, and when the room for it is full it is sorted and cut to k, whose last is the
+    /// new threshold. For logits in random order about k·ln(n/k) candidates pass.
+    /// </summary>
+    public ReadOnlySpan<ulong> Largest(int k)
+    {
+        k = Math.Min(k, Count);
+        int room = 2 * Math.Min(k, int.MaxValue / 4) + 64;
+        if (IsSorted || Count <= room) return AllKeys()[..k];
+
+        Span<ulong> gathered = _keys.AsSpan(0, room);
+        Span<float> logits = Logits;
+        int filled = 0;
+        ulong worst = ulong.MaxValue;
+        Vector<float> threshold = new(float.NegativeInfinity);
+        Span<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(logits);
+        for (int block = 0; block < vectors.Length; block++)
+        {
+            if (!Vector.GreaterThanOrEqualAny(vectors[block], threshold)) continue;
+            int start = block * Vector<float>.Count;
+            for (int i = start; i < start + Vector<float>.Count; i++) Gather(i, k, gathered, ref filled, ref worst);
+            threshold = new Vector<float>(worst == ulong.MaxValue ? float.NegativeInfinity : LogitOf(worst));
+        }
+
+        for (int i = vectors.Length * Vector<float>.Count; i < logits.Length; i++) Gather(i, k, gathered, ref filled, ref worst);
+        gathered[..filled].Sort();
+        return gathered[..k];
+    }
+
+    /// <summary>Keeps the k largest, sorted.</summary>
+    public void KeepLargest(int k)
+    {
+        if (!IsSorted) Keep(Largest(k));
+        else if (k < Count) Count = k;
+    }
+
+    /// <summary>Replaces the candidates by those of sorted keys.</summary>
+    public void Keep(ReadOnlySpan<ulong> sortedKeys)
+    {
+        for (int i = 0; i < sortedKeys.Length; i++)
+        {
+            _logits[i] = LogitOf(sortedKeys[i]);
+            _tokens[i] = (int)(uint)sortedKeys[i];
+        }
+
+        Truncate(sortedKeys.Length);
+        IsSorted = true;
+    }
+
+    private ReadOnlySpan<ulong> AllKeys()
+    {
+        Span<ulong> keys = Keys;
+        for (int i = 0; i < keys.Length; i++) keys[i] = Key(_logits[i], TokenAt(i));
+        if (!IsSorted) keys.Sort();
+        return keys;
+    }
+
+    private void Gather(int index, int k, Span<ulong> gathered, ref int filled, ref ulong worst)
+    {
+        ulong key = Key(_logits[index], TokenAt(index));
+        if (key >= worst) return;
+        gathered[filled++] = key;
+        if (filled < gathered.Length) return;
+        gathered.Sort();
+        filled = k;
+        worst = gathered[k - 1];
+    }
+}
