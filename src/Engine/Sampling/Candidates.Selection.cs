@@ -26,7 +26,7 @@ internal sealed partial class Candidates
 
     /// <summary>
     /// The keys of the min(k, count) largest, in order, in <see cref="Keys"/>; the candidates themselves stay as they are. One vector pass with
-    /// a threshold that rises: what passes is gathered, and when the room for it is full it is sorted and cut to k, whose last is the
+    /// a threshold that rises: what passes is gathered, and when the room for it is full only the k largest stay, the least of which is the
     /// new threshold. For logits in random order about k·ln(n/k) candidates pass.
     /// </summary>
     public ReadOnlySpan<ulong> Largest(int k)
@@ -50,15 +50,17 @@ internal sealed partial class Candidates
         }
 
         for (int i = vectors.Length * Vector<float>.Count; i < logits.Length; i++) Gather(i, k, gathered, ref filled, ref worst);
-        gathered[..filled].Sort();
+        Partition(gathered[..filled], k);
+        gathered[..k].Sort();
         return gathered[..k];
     }
 
-    /// <summary>Keeps the k largest, sorted.</summary>
+    /// <summary>Keeps the k largest, sorted; all as they are if there are no more than k.</summary>
     public void KeepLargest(int k)
     {
-        if (!IsSorted) Keep(Largest(k));
-        else if (k < Count) Count = k;
+        if (k >= Count) return;
+        if (IsSorted) Truncate(k);
+        else Keep(Largest(k));
     }
 
     /// <summary>Replaces the candidates by those of sorted keys.</summary>
@@ -88,8 +90,47 @@ internal sealed partial class Candidates
         if (key >= worst) return;
         gathered[filled++] = key;
         if (filled < gathered.Length) return;
-        gathered.Sort();
+        Partition(gathered, k);
         filled = k;
-        worst = gathered[k - 1];
+        worst = gathered[0];
+        foreach (ulong kept in gathered[1..k]) worst = Math.Max(worst, kept);
     }
+
+    /// <summary>
+    /// Brings the k smallest keys, in any order, to the front: Hoare's quickselect with the median of three; a sort where that makes no headway.
+    /// Source: Hoare, "Algorithm 65: Find", CACM 4 (1961).
+    /// </summary>
+    internal static void Partition(Span<ulong> keys, int k)
+    {
+        int low = 0;
+        int high = keys.Length - 1;
+        for (int rounds = 2 * BitOperations.Log2((uint)keys.Length + 1); low < high; rounds--)
+        {
+            if (rounds == 0)
+            {
+                keys[low..(high + 1)].Sort();
+                return;
+            }
+
+            ulong pivot = MedianOfThree(keys[low], keys[(low + high) >>> 1], keys[high]);
+            int i = low;
+            int j = high;
+            while (i <= j)
+            {
+                while (keys[i] < pivot) i++;
+                while (keys[j] > pivot) j--;
+                if (i > j) break;
+                (keys[i], keys[j]) = (keys[j], keys[i]);
+                i++;
+                j--;
+            }
+
+            // Now [low, j] ≤ pivot ≤ [i, high], and what lies between is the pivot.
+            if (k - 1 <= j) high = j;
+            else if (k - 1 >= i) low = i;
+            else return;
+        }
+    }
+
+    private static ulong MedianOfThree(ulong a, ulong b, ulong c) => Math.Max(Math.Min(a, b), Math.Min(Math.Max(a, b), c));
 }

@@ -20,8 +20,8 @@ public sealed partial record SamplingOptions
 
 /// <summary>
 /// "Don't repeat yourself": where the last L tokens also stand earlier, the token that followed them there is penalised by
-/// multiplier · base^(L − allowed) if L ≥ allowed, for the largest such L; L does not reach across a sequence breaker, and breakers of one token go free.
-/// All L at once are the Z-function of the reversed tokens, in linear time.
+/// multiplier · base^(L − allowed) if L ≥ allowed, for the largest such L; L does not reach across a sequence breaker, and breakers of one
+/// token go free. All L at once are the Z-function of the reversed tokens, in linear time.
 /// Source: p-e-w, text-generation-webui pull request 5677; Gusfield, "Algorithms on Strings, Trees, and Sequences" (1997), section 1.4, for Z.
 /// </summary>
 internal sealed class Dry : ISampler
@@ -35,10 +35,12 @@ internal sealed class Dry : ISampler
         new NumberOption("--dry-allowed-length", "dry_allowed_length", "N", "repeated tokens that go unpunished", OptionRange.AtLeast(0),
             options => options.DryAllowedLength, (options, value) => options with { DryAllowedLength = (int)value })
         { IsInteger = true },
-        new NumberOption("--dry-penalty-last-n", "dry_penalty_last_n", "N", "last tokens searched for repetitions; 0 is off, -1 the whole context", OptionRange.AtLeast(-1),
+        new NumberOption("--dry-penalty-last-n", "dry_penalty_last_n", "N",
+            "last tokens searched for repetitions; 0 is off, -1 the whole context", OptionRange.AtLeast(-1),
             options => options.DryPenaltyLastN, (options, value) => options with { DryPenaltyLastN = (int)value })
         { IsInteger = true },
-        new TextOption("--dry-sequence-breaker", "dry_sequence_breakers", "TEXT", "text that ends a repetition, in place of the default ones; may be repeated; none for no text",
+        new TextOption("--dry-sequence-breaker", "dry_sequence_breakers", "TEXT",
+            "text that ends a repetition, in place of the default ones; may be repeated; none for no text",
             () => "texts of 1 to 40 characters",
             options => DryText.Join(options.DrySequenceBreakers),
             (options, texts) => options with { DrySequenceBreakers = DryText.Parse(texts) },

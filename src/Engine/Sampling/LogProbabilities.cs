@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Quern.Engine.Sampling;
 
 /// <summary>A token with the logarithm of its probability under the whole vocabulary.</summary>
@@ -23,18 +25,35 @@ public static class LogProbabilities
     public static int Top(ReadOnlySpan<float> logits, Span<TokenLogProbability> destination)
     {
         double logSum = Reductions.LogSumExp(logits);
+        if (destination.IsEmpty) return 0;
         int count = 0;
         for (int token = 0; token < logits.Length; token++)
         {
-            float logit = logits[token];
-            if (count == destination.Length && (count == 0 || !(logit > destination[count - 1].LogProbability))) continue;
-            int place = count < destination.Length ? count++ : count - 1;
-            for (; place > 0 && logit > destination[place - 1].LogProbability; place--) destination[place] = destination[place - 1];
-            destination[place] = new TokenLogProbability(token, logit);
+            // Whole vectors without a logit that gets a place are passed over.
+            if (count == destination.Length)
+            {
+                var least = new Vector<float>(destination[^1].LogProbability);
+                while (token + Vector<float>.Count <= logits.Length && Vector.LessThanOrEqualAll(new Vector<float>(logits[token..]), least))
+                {
+                    token += Vector<float>.Count;
+                }
+
+                if (token == logits.Length) break;
+            }
+
+            Place(token, logits[token], destination, ref count);
         }
 
         // Logits until here: their differences decide the order, and rounding could make two of them equal.
         for (int i = 0; i < count; i++) destination[i] = destination[i] with { LogProbability = (float)(destination[i].LogProbability - logSum) };
         return count;
+    }
+
+    private static void Place(int token, float logit, Span<TokenLogProbability> destination, ref int count)
+    {
+        if (count == destination.Length && !(logit > destination[^1].LogProbability)) return;
+        int place = count < destination.Length ? count++ : count - 1;
+        for (; place > 0 && logit > destination[place - 1].LogProbability; place--) destination[place] = destination[place - 1];
+        destination[place] = new TokenLogProbability(token, logit);
     }
 }

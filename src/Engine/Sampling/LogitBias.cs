@@ -9,7 +9,8 @@ public sealed partial record SamplingOptions
 }
 
 /// <summary>
-/// logit[token] += bias[token], before every other sampler. A sum beyond the range of a float stays at its end, so that only a bias of −∞ bans a token.
+/// logit[token] += bias[token], before every other sampler. A sum beyond the range of a float stays at its end, so that only a bias of −∞
+/// bans a token.
 /// Source: llama.cpp, <c>llama_sampler_init_logit_bias</c>; the OpenAI API's <c>logit_bias</c>.
 /// </summary>
 internal sealed class LogitBias : ISampler
@@ -39,7 +40,8 @@ internal sealed class LogitBias : ISampler
         {
             ref float logit = ref logits[_tokens[i]];
             float sum = logit + _biases[i];
-            logit = float.IsNegativeInfinity(logit) || float.IsNegativeInfinity(_biases[i]) ? sum : Math.Clamp(sum, float.MinValue, float.MaxValue);
+            bool isBanned = float.IsNegativeInfinity(logit) || float.IsNegativeInfinity(_biases[i]);
+            logit = isBanned ? float.NegativeInfinity : Math.Clamp(sum, float.MinValue, float.MaxValue);
         }
 
         candidates.OrderChanged();
@@ -52,7 +54,8 @@ internal sealed class LogitBias : ISampler
         {
             if (token >= settings.VocabularySize)
             {
-                throw new ArgumentException($"--logit-bias (logit_bias) names token {token}: expected an id below the vocabulary's size, {settings.VocabularySize}");
+                throw new ArgumentException(
+                    $"--logit-bias (logit_bias) names token {token}: expected an id below the vocabulary's size, {settings.VocabularySize}");
             }
         }
 

@@ -13,16 +13,18 @@ public sealed partial record SamplingOptions
 }
 
 /// <summary>
-/// Keeps the surprise of the tokens drawn, −log₂ p, near τ. A limit μ, first 2τ, is lowered by η·(surprise − τ) after each draw. Version 1 keeps k(μ) tokens, as
-/// for words under Zipf's law with an exponent fitted to the 100 most likely; version 2 keeps those with surprise ≤ μ.
-/// Source: Basu et al., "Mirostat: A Neural Text Decoding Algorithm that Directly Controls Perplexity" (arXiv:2007.14966, algorithms 1 and 2).
+/// Keeps the surprise of the tokens drawn, −log₂ p, near τ. A limit μ, first 2τ, is lowered by η·(surprise − τ) after each draw. Version 1
+/// keeps k(μ) tokens, as for words under Zipf's law with an exponent fitted to the 100 most likely; version 2 keeps those with surprise ≤ μ.
+/// Source: Basu et al., "Mirostat: A Neural Text Decoding Algorithm that Directly Controls Perplexity" (arXiv:2007.14966);
+/// version 2 is its authors' later form (https://github.com/basusourya/mirostat).
 /// </summary>
 internal sealed class Mirostat : ISampler
 {
     public static readonly SamplerEntry Entry = new(
         "mirostat", ' ', "holds the surprise of the text near a target",
         settings => settings.Options.Mirostat == 0 ? null : new Mirostat(settings.Options, settings.VocabularySize),
-        new NumberOption("--mirostat", "mirostat", "N", "1 or 2 replaces the chain after the temperature by mirostat of that version; 0 is off", new OptionRange(0, 2),
+        new NumberOption("--mirostat", "mirostat", "N",
+            "1 or 2 replaces all samplers but the temperature by mirostat of that version; 0 is off", new OptionRange(0, 2),
             options => options.Mirostat, (options, value) => options with { Mirostat = (int)value })
         { IsInteger = true },
         new NumberOption("--mirostat-ent", "mirostat_tau", "N", "surprise in bits that mirostat aims at", OptionRange.AtLeast(0),

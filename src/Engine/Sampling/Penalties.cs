@@ -17,20 +17,24 @@ public sealed partial record SamplingOptions
 
 /// <summary>
 /// For a token seen c &gt; 0 times in the last n: logit ← (logit &gt; 0 ? logit / r : logit · r) − c·frequency − presence.
-/// Source: Keskar et al., "CTRL" (arXiv:1909.05858, section 4.1) for r, multiplied where the logit is negative as llama.cpp does; the OpenAI API for the others.
+/// Source: Keskar et al., "CTRL" (arXiv:1909.05858, section 4.1) for r, multiplied where the logit is negative as llama.cpp does; the
+/// OpenAI API for the others.
 /// </summary>
 internal sealed class Penalties : ISampler
 {
     public static readonly SamplerEntry Entry = new(
         "penalties", 'e', "makes tokens seen recently less likely", Create,
-        new NumberOption("--repeat-last-n", "repeat_last_n", "N", "last tokens that the penalties look at; 0 is off, -1 the whole context", OptionRange.AtLeast(-1),
+        new NumberOption("--repeat-last-n", "repeat_last_n", "N",
+            "last tokens that the penalties look at; 0 is off, -1 the whole context", OptionRange.AtLeast(-1),
             options => options.RepeatLastN, (options, value) => options with { RepeatLastN = (int)value })
         { IsInteger = true },
         new NumberOption("--repeat-penalty", "repeat_penalty", "R", "divides the logits of tokens seen; 1 is off", OptionRange.MoreThan(0),
             options => options.RepeatPenalty, (options, value) => options with { RepeatPenalty = (float)value }),
-        new NumberOption("--frequency-penalty", "frequency_penalty", "F", "subtracted from a token's logit each time it was seen; 0 is off", OptionRange.Finite,
+        new NumberOption("--frequency-penalty", "frequency_penalty", "F",
+            "subtracted from a token's logit each time it was seen; 0 is off", OptionRange.Finite,
             options => options.FrequencyPenalty, (options, value) => options with { FrequencyPenalty = (float)value }),
-        new NumberOption("--presence-penalty", "presence_penalty", "F", "subtracted from the logit of a token that was seen; 0 is off", OptionRange.Finite,
+        new NumberOption("--presence-penalty", "presence_penalty", "F",
+            "subtracted from the logit of a token that was seen; 0 is off", OptionRange.Finite,
             options => options.PresencePenalty, (options, value) => options with { PresencePenalty = (float)value }));
 
     private readonly double _repeat;

@@ -21,6 +21,18 @@ internal static class Reductions
         return result;
     }
 
+    /// <summary>The smallest value; +∞ for an empty span.</summary>
+    public static float Min(ReadOnlySpan<float> values)
+    {
+        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(values);
+        var min = new Vector<float>(float.PositiveInfinity);
+        foreach (Vector<float> v in vectors) min = Vector.Min(min, v);
+        float result = float.PositiveInfinity;
+        for (int lane = 0; lane < Vector<float>.Count; lane++) result = Math.Min(result, min[lane]);
+        foreach (float x in values[(vectors.Length * Vector<float>.Count)..]) result = Math.Min(result, x);
+        return result;
+    }
+
     /// <summary>Writes exp(logit − max) for each logit and returns the sum.</summary>
     public static double Exp(ReadOnlySpan<float> logits, float max, Span<float> weights)
     {

@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace Quern.Engine.Sampling;
 
 /// <summary>
-/// Chooses tokens of one sequence: runs the samplers of <see cref="SamplingOptions.Samplers"/> over the logits, in that order after the logit bias, and draws from
-/// what they leave. Nothing is allocated after construction. Not safe for use by two threads at once.
+/// Chooses tokens of one sequence: runs the samplers of <see cref="SamplingOptions.Samplers"/> over the logits, in that order after the
+/// logit bias, and draws from what they leave. Nothing is allocated after construction. Not safe for use by two threads at once.
 /// </summary>
 /// <remarks>
 /// The chain equals llama.cpp's of the same options up to its random numbers, except that a token whose logit is −∞ is never left over, and
@@ -87,7 +87,12 @@ public sealed class SamplerChain
     /// <exception cref="ArgumentOutOfRangeException">The probability is not in (0, 1].</exception>
     public void Observe(float probability)
     {
-        if (!(probability is > 0 and <= 1.0001f)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "expected a probability, more than 0 to 1");
+        // Rounding may leave the only candidate a little above 1.
+        if (!(probability is > 0 and <= 1.0001f))
+        {
+            throw new ArgumentOutOfRangeException(nameof(probability), probability, "expected a probability, more than 0 to 1");
+        }
+
         foreach (ISampler sampler in _samplers) sampler.Observe(probability);
     }
 

@@ -45,7 +45,9 @@ public abstract class SamplerOption
     /// <param name="options">The options to change.</param>
     /// <param name="text">The value.</param>
     /// <returns>The changed options.</returns>
-    /// <exception cref="ArgumentException">The text cannot be read or the value is not allowed; the message names option, value and what is allowed.</exception>
+    /// <exception cref="ArgumentException">
+    /// The text cannot be read or the value is not allowed; the message names option, value and what is allowed.
+    /// </exception>
     public SamplingOptions Apply(SamplingOptions options, string text) => Apply(options, [text]);
 
     /// <summary>Sets the option from each value it was given; an option that is not repeatable takes one.</summary>

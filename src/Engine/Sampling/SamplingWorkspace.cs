@@ -1,8 +1,8 @@
 namespace Quern.Engine.Sampling;
 
 /// <summary>
-/// The arrays that a <see cref="SamplerChain"/> works in, 32 bytes for each token of the vocabulary. Chains that never run at the same time can share one, so that
-/// many sequences cost little more memory than one. Not safe for use by two threads at once.
+/// The arrays that a <see cref="SamplerChain"/> works in, 36 bytes for each token of the vocabulary. Chains that never run at the same time can
+/// share one, so that many sequences cost little more memory than one. Not safe for use by two threads at once.
 /// </summary>
 /// <param name="vocabularySize">The number of logits, at least 1.</param>
 /// <exception cref="ArgumentOutOfRangeException">The vocabulary is empty.</exception>

@@ -18,7 +18,8 @@ public sealed partial record SamplingOptions
 /// <summary>
 /// logit ← logit / T; where T ≤ 0, or so small that the quotient is no float, only the largest logit stays. With a range r,
 /// T = a + (b − a)·(H / log n)^exponent from a = max(0, T − r) to b = T + r, where H is the entropy of the n tokens in play.
-/// Source: Zhu et al., "EDT: Improving LLM Generation by Entropy-based Dynamic Temperature" (arXiv:2403.14541), in the form of llama.cpp's <c>llama_sampler_init_temp_ext</c>.
+/// Source: Zhang et al., "EDT: Improving Large Language Models' Generation by Entropy-based Dynamic Temperature Sampling" (arXiv:2403.14541), in
+/// the form of llama.cpp's <c>llama_sampler_init_temp_ext</c>.
 /// </summary>
 internal sealed class Temperature : ISampler
 {
@@ -27,7 +28,8 @@ internal sealed class Temperature : ISampler
         new NumberOption("--temp", "temperature", "T", "divides the logits; 0 takes the most likely token", OptionRange.Finite,
             options => options.Temperature, (options, value) => options with { Temperature = (float)value })
         { Aliases = ["--temperature"] },
-        new NumberOption("--dynatemp-range", "dynatemp_range", "R", "lets the temperature follow the entropy within T-R to T+R; 0 is off", OptionRange.AtLeast(0),
+        new NumberOption("--dynatemp-range", "dynatemp_range", "R",
+            "lets the temperature follow the entropy within T-R to T+R; 0 is off", OptionRange.AtLeast(0),
             options => options.DynamicTemperatureRange, (options, value) => options with { DynamicTemperatureRange = (float)value }),
         new NumberOption("--dynatemp-exp", "dynatemp_exponent", "X", "power of the entropy that the temperature follows", OptionRange.AtLeast(0),
             options => options.DynamicTemperatureExponent, (options, value) => options with { DynamicTemperatureExponent = (float)value }))

@@ -15,7 +15,8 @@ internal sealed class TopNSigma : ISampler
     public static readonly SamplerEntry Entry = new(
         "top_n_sigma", 's', "keeps tokens within n standard deviations of the best",
         settings => settings.Options.TopNSigma > 0 ? new TopNSigma(settings.Options.TopNSigma) : null,
-        new NumberOption("--top-n-sigma", "top_n_sigma", "N", "keeps tokens within N standard deviations of the largest logit; 0 or less is off", OptionRange.Finite,
+        new NumberOption("--top-n-sigma", "top_n_sigma", "N",
+            "keeps tokens within N standard deviations of the largest logit; 0 or less is off", OptionRange.Finite,
             options => options.TopNSigma, (options, value) => options with { TopNSigma = (float)value })
         { Aliases = ["--top-nsigma"] })
     { OtherNames = ["top_nsigma", "top-nsigma"] };

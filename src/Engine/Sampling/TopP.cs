@@ -8,7 +8,6 @@ public sealed partial record SamplingOptions
 
 /// <summary>
 /// Keeps the shortest prefix of the tokens, most likely first, whose probabilities add up to at least p and which has at least min_keep tokens.
-/// Where the tokens are not sorted yet, only as many are sorted as the prefix asks for: 256, then eight times as many.
 /// Source: Holtzman et al., "The Curious Case of Neural Text Degeneration" (arXiv:1904.09751, section 3.1).
 /// </summary>
 internal sealed class TopP : ISampler
@@ -20,8 +19,6 @@ internal sealed class TopP : ISampler
             options => options.TopP, (options, value) => options with { TopP = (float)value }))
     { OtherNames = ["nucleus"] };
 
-    private const int FirstSorted = 256;
-
     private readonly double _p;
     private readonly int _minKeep;
 
@@ -29,23 +26,22 @@ internal sealed class TopP : ISampler
 
     public void Apply(Candidates candidates)
     {
-        candidates.Weights(out float max, out double total);
+        ReadOnlySpan<float> weights = candidates.Weights(out _, out double total);
         double wanted = _p * total;
-        double sum = 0;
-        int done = 0;
-        for (int sorted = Math.Min(FirstSorted, candidates.Count); ; sorted = (int)Math.Min(8L * sorted, candidates.Count))
+        if (!candidates.IsSorted)
         {
-            ReadOnlySpan<ulong> keys = candidates.Largest(sorted);
-            while (done < keys.Length)
-            {
-                sum += MathF.Exp(Candidates.LogitOf(keys[done++]) - max);
-                if (sum < wanted || done < _minKeep) continue;
-                candidates.Keep(keys[..done]);
-                return;
-            }
+            candidates.RankByLogit();
+            candidates.KeepPrefix(wanted, isExceeded: false, Math.Max(_minKeep, 1));
+            return;
+        }
 
-            // Rounding can leave the sum of all just below p = 1 − ε.
-            if (sorted == candidates.Count) return;
+        double sum = 0;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            sum += weights[i];
+            if (sum < wanted || i + 1 < _minKeep) continue;
+            candidates.Truncate(i + 1);
+            return;
         }
     }
 }

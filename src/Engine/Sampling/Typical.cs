@@ -33,31 +33,8 @@ internal sealed class Typical : ISampler
         double entropy = Temperature.Entropy(logits, weights, max, total);
         double logTotal = Math.Log(total);
 
-        // The key of the negated distance ascends with the distance, and then with the index.
-        Span<ulong> keys = candidates.Keys;
-        for (int i = 0; i < keys.Length; i++) keys[i] = Key(logits[i], i);
-        keys.Sort();
-
-        double wanted = _p * total;
-        double sum = 0;
-        int kept = 0;
-        ulong last = ulong.MaxValue;
-        while (kept < keys.Length)
-        {
-            last = keys[kept++];
-            sum += weights[(int)(uint)last];
-            if (sum > wanted && kept >= _minKeep) break;
-        }
-
-        int count = candidates.Count;
-        int moved = 0;
-        for (int i = 0; i < count; i++)
-        {
-            if (Key(logits[i], i) <= last) candidates.Move(i, moved++);
-        }
-
-        candidates.Truncate(moved);
-
-        ulong Key(float logit, int index) => Candidates.Key(-(float)Math.Abs(logTotal - (logit - max) - entropy), index);
+        Span<float> ranks = candidates.Ranks;
+        for (int i = 0; i < ranks.Length; i++) ranks[i] = (float)Math.Abs(logTotal - ((double)logits[i] - max) - entropy);
+        candidates.KeepPrefix(_p * total, isExceeded: true, _minKeep);
     }
 }

@@ -61,7 +61,8 @@ public class ReshapingLaws
     public void Logit_bias_adds_and_bans(Logits logits, int[] tokens, Fraction amount)
     {
         int n = logits.Values.Length;
-        var biases = tokens.Select(token => (int)((uint)token % (uint)n)).Distinct().ToDictionary(token => token, token => token % 3 == 0 ? float.NegativeInfinity : (float)(8 * amount.Value - 4));
+        var biases = tokens.Select(token => (int)((uint)token % (uint)n)).Distinct()
+            .ToDictionary(token => token, token => token % 3 == 0 ? float.NegativeInfinity : (float)(8 * amount.Value - 4));
         double[] expected = [.. logits.Values.Select((x, token) => x + (double)biases.GetValueOrDefault(token))];
         if (expected.All(double.IsNegativeInfinity)) return;
         Dictionary<int, double> left = Run(Only() with { LogitBias = biases }, logits.Values);

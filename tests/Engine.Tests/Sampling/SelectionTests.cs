@@ -31,6 +31,18 @@ public class SelectionTests
     }
 
     [Property]
+    public void Partition_brings_the_smallest_to_the_front(byte[] bytes, int k)
+    {
+        if (bytes.Length == 0) return;
+        ulong[] keys = Array.ConvertAll(bytes, b => (ulong)b % 50);
+        k = 1 + (int)((uint)k % (uint)keys.Length);
+        ulong[] partitioned = [.. keys];
+        Candidates.Partition(partitioned, k);
+        Assert.Equal(keys.Order(), partitioned.Order());
+        Assert.Equal(keys.Order().Take(k), partitioned.Take(k).Order());
+    }
+
+    [Property]
     public void A_key_gives_its_logit_back_and_orders_as_the_pair(float a, float b, ushort i, ushort j)
     {
         if (float.IsNaN(a) || float.IsNaN(b)) return;
