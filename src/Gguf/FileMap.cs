@@ -75,6 +75,10 @@ internal sealed unsafe class FileMap : IDisposable
                 throw;
             }
         }
+        catch (NotSupportedException error)
+        {
+            throw new IOException($"{path}: is not a regular file; expected a GGUF file", error);
+        }
         catch (UnauthorizedAccessException error)
         {
             throw new IOException($"{path}: permission denied", error);

@@ -10,8 +10,6 @@ namespace Quern.Gguf;
 /// </summary>
 internal ref struct GgufCursor(FileMap map)
 {
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     /// <summary>Bytes from the start of the file.</summary>
     public long Position { get; set; }
 
@@ -85,7 +83,7 @@ internal ref struct GgufCursor(FileMap map)
         if (bytes.IsEmpty) return "";
         try
         {
-            return Strict.GetString(bytes);
+            return GgufText.Strict.GetString(bytes);
         }
         catch (DecoderFallbackException)
         {

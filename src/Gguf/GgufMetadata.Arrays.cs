@@ -4,6 +4,9 @@ namespace Quern.Gguf;
 
 public sealed partial class GgufMetadata
 {
+    /// <summary>The layer count comes from the file too: no model has a hundredth of this.</summary>
+    private const int MostLayers = 1 << 16;
+
     /// <summary>An array of strings, made anew at every call.</summary>
     /// <exception cref="GgufFormatException">The key is missing or no array of strings.</exception>
     public string[] GetStringArray(string key) => AsArray<string>(Required(key, "an array of strings"), GgufValueType.String);
@@ -55,10 +58,13 @@ public sealed partial class GgufMetadata
     /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="layerCount">How many values the model needs; an array may have more.</param>
-    /// <exception cref="GgufFormatException">The key is missing, neither form, too short or out of range.</exception>
+    /// <exception cref="GgufFormatException">The key is missing, neither form, too short or out of range; or the layers are more than 65,536.</exception>
     public int[] GetInt32PerLayer(string key, int layerCount)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(layerCount);
         GgufEntry entry = Required(key, $"an integer or an array of {layerCount}");
+        if (layerCount > MostLayers)
+            throw new GgufFormatException(Path, $"metadata key {GgufFormatException.Quote(key)}", entry.Offset, $"{layerCount} layers want it; expected at most {MostLayers}");
         int[] values = new int[layerCount];
         if (IsInteger(entry.Type))
         {

@@ -100,6 +100,7 @@ public sealed class MetadataTests : IDisposable
         Assert.Equal([200, 200], Metadata.GetInt32PerLayer("u8", 2));
         Assert.Equal([1, 2], Metadata.GetInt32PerLayer("u16s", 2));
         AssertFails(() => Metadata.GetInt32PerLayer("u16s", 4), "metadata key 'u16s'", "its type is arr[u16,3]; expected an integer, or an array of 4");
+        AssertFails(() => Metadata.GetInt32PerLayer("u8", int.MaxValue), "metadata key 'u8'", "expected at most 65536");
     }
 
     private static void AssertFails(Func<object> get, string field, string problem)
