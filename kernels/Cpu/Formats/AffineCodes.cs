@@ -15,9 +15,6 @@ internal unsafe interface IAffineCodes : IDotFormat
 
     /// <summary>The 32 codes. AVX2.</summary>
     static abstract Vector256<byte> Codes(byte* block);
-
-    /// <summary>The codes of this block and the next. AVX-512 BW.</summary>
-    static abstract Vector512<byte> CodePair(byte* block);
 }
 
 /// <summary>What formats of affine codes share: <c>Σwa = scale × Σ(code × a) + minimum × Σa</c>.</summary>
@@ -60,27 +57,17 @@ internal static unsafe class AffineCodes
         }
     }
 
-    // Each of the lanes of a block adds its share of minimum × scale × Σa; the share of the activations is the same for every row.
+    // Each of the eight lanes adds its share of minimum × scale × Σa; the share of the activations is the same for every row. Scale and minimum
+    // lie in the block's first four bytes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step<T>(byte* block, in Q8Vector x, int index, Vector256<float> sum)
         where T : struct, IAffineCodes
     {
         Vector256<int> products = ByteDot.Unsigned(T.Codes(block), Vector256.Load(x.Q + (Length * index)));
-        sum = Fma.MultiplyAdd(Vector256.Create(T.Minimum(block)), Vector256.Create(Share(x, index)), sum);
-        return ByteDot.Accumulate(products, T.Scale(block), x.D[index], sum);
+        sum = Fma.MultiplyAdd(Float16.Broadcast256(block + 2), Share(x, index), sum);
+        return ByteDot.Accumulate(products, Float16.Broadcast256(block), x.D + index, sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Step<T>(byte* block, in Q8Vector x, int index, Vector512<float> sum)
-        where T : struct, IAffineCodes
-    {
-        byte* next = block + T.Info.BlockBytes;
-        Vector512<int> products = ByteDot.Unsigned(T.CodePair(block), Vector512.Load(x.Q + (Length * index)));
-        sum = Avx512F.FusedMultiplyAdd(
-            ByteDot.Halves(T.Minimum(block), T.Minimum(next)), ByteDot.Halves(Share(x, index), Share(x, index + 1)), sum);
-        return ByteDot.AccumulatePair(products, T.Scale(block), T.Scale(next), x.D + index, sum);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Share(in Q8Vector x, int index) => x.S[index] * 0.125f * x.D[index];
+    private static Vector256<float> Share(in Q8Vector x, int index) => Vector256.Create(x.S[index] * 0.125f * x.D[index]);
 }

@@ -68,11 +68,6 @@ internal static unsafe class ByteCodes
     public static Vector256<sbyte> Repeat256(ReadOnlySpan<sbyte> table) =>
         Avx2.BroadcastVector128ToVector256((sbyte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(table)));
 
-    /// <summary>A table of 16 bytes in each 128-bit lane, for shuffles.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<sbyte> Repeat512(ReadOnlySpan<sbyte> table) =>
-        Avx512F.BroadcastVector128ToVector512((int*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(table))).AsSByte();
-
     /// <summary>16 bytes as 32 nibbles: the low ones are values 0…15, the high ones values 16…31.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Nibbles(byte* source)
@@ -82,38 +77,24 @@ internal static unsafe class ByteCodes
         return Avx2.ShiftRightLogicalVariable(doubled, Vector256.Create(0UL, 0, 4, 4)).AsByte() & Vector256.Create((byte)15);
     }
 
-    /// <summary>Nibbles of two blocks, 64 of them: those of <paramref name="first"/> below those of <paramref name="second"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Nibbles(byte* first, byte* second)
-    {
-        Vector256<long> packed = Vector256.Create(Vector128.Load((long*)first), Vector128.Load((long*)second));
-        Vector512<long> doubled = Avx512F.PermuteVar8x64(packed.ToVector512Unsafe(), Vector512.Create(0L, 1, 0, 1, 2, 3, 2, 3));
-        Vector512<ulong> shifted = Avx512F.ShiftRightLogicalVariable(doubled.AsUInt64(), Vector512.Create(0UL, 0, 4, 4, 0, 0, 4, 4));
-        return shifted.AsByte() & Vector512.Create((byte)15);
-    }
-
     /// <summary>
-    /// Nibbles with bit i of a 32-bit word as the fifth bit of value i.
+    /// Nibbles with bit i of a 32-bit word as the fifth bit of value i. Where VBMI exists, <c>vpmultishiftqb</c> brings bit i of the repeated
+    /// word to bit 4 of byte i: its eight bits begin at bit i − 4.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> FiveBits(byte* nibbles, byte* word)
     {
-        Vector256<byte> spread = Avx2.Shuffle(Vector256.Create(Unsafe.ReadUnaligned<int>(word)).AsByte(), Vector256.Create(
+        Vector256<int> words = Avx2.BroadcastScalarToVector256((int*)word);
+        Vector256<byte> sixteen = Vector256.Create((byte)16);
+        if (Isa.HasAvx512 && Avx512Vbmi.VL.IsSupported)
+        {
+            Vector256<byte> begin = Vector256.Create(0x03020100_1f1e1d1cUL, 0x0b0a0908_07060504, 0x13121110_0f0e0d0c, 0x1b1a1918_17161514).AsByte();
+            return Vector256.ConditionalSelect(sixteen, Avx512Vbmi.VL.MultiShift(begin, words.AsUInt64()), Nibbles(nibbles));
+        }
+
+        Vector256<byte> spread = Avx2.Shuffle(words.AsByte(), Vector256.Create(
             0x0000000000000000UL, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303).AsByte());
         Vector256<byte> bit = Vector256.Create(0x8040201008040201UL).AsByte();
-        return Nibbles(nibbles) | (Vector256.Equals(spread & bit, bit) & Vector256.Create((byte)16));
-    }
-
-    /// <summary>The same of two blocks whose nibbles and words lie <paramref name="stride"/> bytes apart.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> FiveBits(byte* nibbles, byte* word, int stride)
-    {
-        Vector512<byte> words = ByteDot.Join(
-            Vector256.Create(Unsafe.ReadUnaligned<int>(word)), Vector256.Create(Unsafe.ReadUnaligned<int>(word + stride))).AsByte();
-        Vector512<byte> spread = Avx512BW.Shuffle(words, Vector512.Create(
-            0x0000000000000000UL, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303,
-            0x0000000000000000UL, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303).AsByte());
-        Vector512<byte> four = Nibbles(nibbles, nibbles + stride), bit = Vector512.Create(0x8040201008040201UL).AsByte();
-        return Vector512.ConditionalSelect(Vector512.Equals(spread & bit, bit), four | Vector512.Create((byte)16), four);
+        return Nibbles(nibbles) | (Vector256.Equals(spread & bit, bit) & sixteen);
     }
 }

@@ -17,8 +17,6 @@ internal readonly unsafe struct IQ4_NL : IByteCodes
 
     public static ActivationKind Activation => ActivationKind.Q8Of32;
 
-    public static int BlocksPerWideStep => 2;
-
     /// <summary>The code of each nibble, ascending.</summary>
     public static ReadOnlySpan<sbyte> Codebook => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
@@ -47,16 +45,7 @@ internal readonly unsafe struct IQ4_NL : IByteCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) => ByteDot.Accumulate(
-        ByteDot.Signed(Codes(block), Vector256.Load(x.Q + (32 * index))), Scale(block), x.D[index], sum);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum)
-    {
-        Vector512<byte> q = ByteCodes.Nibbles(block + Packed, block + Bytes + Packed);
-        Vector512<sbyte> codes = Avx512BW.Shuffle(ByteCodes.Repeat512(Codebook), q.AsSByte());
-        Vector512<int> products = ByteDot.Signed(codes, Vector512.Load(x.Q + (32 * index)));
-        return ByteDot.AccumulatePair(products, Scale(block), Scale(block + Bytes), x.D + index, sum);
-    }
+        ByteDot.Signed(Codes(block), Vector256.Load(x.Q + (32 * index))), ScaleLanes(block), x.D + index, sum);
 
     // The plain mapping of the peak to the end of the range is poor for uneven codes, so a scale is searched for even without importance.
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
@@ -77,27 +66,37 @@ internal readonly unsafe struct IQ4_NL : IByteCodes
     public static float Scale(byte* block) => Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> ScaleLanes(byte* block) => Float16.Broadcast256(block);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<sbyte> Codes(byte* block) =>
         Avx2.Shuffle(ByteCodes.Repeat256(Codebook), ByteCodes.Nibbles(block + Packed).AsSByte());
 
-    private readonly struct UnevenCodes : ICodeRange
+    internal readonly struct UnevenCodes : ICodeRange
     {
         public static float Lowest => -127;
 
         public static float Highest => 113;
 
-        // Begins at the lowest code and climbs a step wherever the value lies above the middle between two codes.
+        // A scale that maps the peak up to a tenth beyond the end of the range is worth a try.
+        public static float StepSize => 1.4f;
+
+        // Four steps of a binary search among the middles between codes, then the code itself. The number found so far picks the next middle.
         public static Vector256<float> Nearest(Vector256<float> values)
         {
-            Vector256<float> code = Vector256.Create(Lowest);
-            for (int i = 1; i < 16; i++)
-            {
-                Vector256<float> middle = Vector256.Create((Codebook[i - 1] + Codebook[i]) * 0.5f);
-                Vector256<float> step = Vector256.Create((float)(Codebook[i] - Codebook[i - 1]));
-                code += Vector256.GreaterThan(values, middle) & step;
-            }
-
-            return code;
+            Vector256<int> n = -Vector256.GreaterThan(values, Vector256.Create(-4.5f)).AsInt32();
+            n = Descend(values, n, Vector256.Create(-57, 45.5f, 0, 0, 0, 0, 0, 0));
+            n = Descend(values, n, Vector256.Create(-93.5f, -28.5f, 19, 79, 0, 0, 0, 0));
+            n = Descend(values, n, Vector256.Create(-115.5f, -74, -42, -16, 7, 31.5f, 61, 101));
+            Vector256<int> inHalf = n & Vector256.Create(7);
+            return Vector256.ConditionalSelect(
+                Vector256.GreaterThan(n, Vector256.Create(7)).AsSingle(),
+                Vector256.Shuffle(Vector256.Create(1f, 13, 25, 38, 53, 69, 89, 113), inHalf),
+                Vector256.Shuffle(Vector256.Create(-127f, -104, -83, -65, -49, -35, -22, -10), inHalf));
         }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector256<int> Descend(Vector256<float> values, Vector256<int> n, Vector256<float> middles) =>
+            n + n - Vector256.GreaterThan(values, Vector256.Shuffle(middles, n)).AsInt32();
     }
 }

@@ -85,12 +85,13 @@ internal unsafe interface IDotFormat : IWeightFormat
         byte* block, in Q8Vector x, int index, System.Runtime.Intrinsics.Vector256<float> sum);
 
     /// <summary>
-    /// Blocks that one 512-bit step takes: 2 where a block has 32 values, 1 where it has 256. A row's odd last block goes through the
-    /// 256-bit step.
+    /// Blocks that one 512-bit step takes, or 0 where a format has none because the 256-bit step was measured as fast: then drivers use that
+    /// at every tier. A row's blocks that are left over go through the 256-bit step.
     /// </summary>
-    static abstract int BlocksPerWideStep { get; }
+    static virtual int BlocksPerWideStep => 0;
 
     /// <summary>Adds the product of <see cref="BlocksPerWideStep"/> consecutive blocks to <paramref name="sum"/>. AVX-512 BW.</summary>
-    static abstract System.Runtime.Intrinsics.Vector512<float> Step(
-        byte* block, in Q8Vector x, int index, System.Runtime.Intrinsics.Vector512<float> sum);
+    static virtual System.Runtime.Intrinsics.Vector512<float> Step(
+        byte* block, in Q8Vector x, int index, System.Runtime.Intrinsics.Vector512<float> sum) =>
+        throw new NotSupportedException("a format whose BlocksPerWideStep is 0 has no 512-bit step");
 }

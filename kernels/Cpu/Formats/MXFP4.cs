@@ -21,8 +21,6 @@ internal readonly unsafe struct MXFP4 : IByteCodes
 
     public static ActivationKind Activation => ActivationKind.Q8Of32;
 
-    public static int BlocksPerWideStep => 2;
-
     private static ReadOnlySpan<sbyte> Codebook => [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
     // The codes + 12, unsigned for vpmaddubsw.
@@ -58,16 +56,7 @@ internal readonly unsafe struct MXFP4 : IByteCodes
         Vector256<sbyte> raised = Avx2.Shuffle(ByteCodes.Repeat256(Raised), ByteCodes.Nibbles(block + Packed).AsSByte());
         Vector256<int> products = ByteDot.AddUnsigned(
             ByteDot.Offset(x.S + index, 1, 2), raised.AsByte(), Vector256.Load(x.Q + (32 * index)));
-        return ByteDot.Accumulate(products, Scale(block), x.D[index], sum);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum)
-    {
-        Vector512<byte> q = ByteCodes.Nibbles(block + Packed, block + Bytes + Packed);
-        Vector512<sbyte> raised = Avx512BW.Shuffle(ByteCodes.Repeat512(Raised), q.AsSByte());
-        Vector512<int> products = ByteDot.OffsetPair(x.S + index, 1, 2) + ByteDot.Unsigned(raised.AsByte(), Vector512.Load(x.Q + (32 * index)));
-        return ByteDot.AccumulatePair(products, Scale(block), Scale(block + Bytes), x.D + index, sum);
+        return ByteDot.Accumulate(products, ScaleLanes(block), x.D + index, sum);
     }
 
     /// <summary>
@@ -102,6 +91,9 @@ internal readonly unsafe struct MXFP4 : IByteCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Scale(byte* block) => HalfScales[*block];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> ScaleLanes(byte* block) => Avx.BroadcastScalarToVector256(HalfScales + *block);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<sbyte> Codes(byte* block) =>

@@ -16,8 +16,6 @@ internal readonly unsafe struct Q4_0 : IByteCodes
 
     public static ActivationKind Activation => ActivationKind.Q8Of32;
 
-    public static int BlocksPerWideStep => 2;
-
     public static void DecodeScalar(byte* blocks, long blockCount, float* values)
     {
         for (; blockCount > 0; blockCount--, blocks += Bytes, values += 32)
@@ -48,15 +46,7 @@ internal readonly unsafe struct Q4_0 : IByteCodes
     {
         Vector256<int> products = ByteDot.AddUnsigned(
             ByteDot.Offset(x.S + index, 1, 1), ByteCodes.Nibbles(block + Packed), Vector256.Load(x.Q + (32 * index)));
-        return ByteDot.Accumulate(products, Scale(block), x.D[index], sum);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum)
-    {
-        Vector512<byte> q = ByteCodes.Nibbles(block + Packed, block + Bytes + Packed);
-        Vector512<int> products = ByteDot.OffsetPair(x.S + index, 1, 1) + ByteDot.Unsigned(q, Vector512.Load(x.Q + (32 * index)));
-        return ByteDot.AccumulatePair(products, Scale(block), Scale(block + Bytes), x.D + index, sum);
+        return ByteDot.Accumulate(products, ScaleLanes(block), x.D + index, sum);
     }
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
@@ -73,6 +63,9 @@ internal readonly unsafe struct Q4_0 : IByteCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Scale(byte* block) => Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> ScaleLanes(byte* block) => Float16.Broadcast256(block);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<sbyte> Codes(byte* block) => ByteCodes.Nibbles(block + Packed).AsSByte() - Vector256.Create((sbyte)8);

@@ -16,8 +16,6 @@ internal readonly unsafe struct Q4_1 : IAffineCodes
 
     public static ActivationKind Activation => ActivationKind.Q8Of32;
 
-    public static int BlocksPerWideStep => 2;
-
     public static void DecodeScalar(byte* blocks, long blockCount, float* values)
     {
         for (; blockCount > 0; blockCount--, blocks += Bytes, values += 32)
@@ -45,10 +43,6 @@ internal readonly unsafe struct Q4_1 : IAffineCodes
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) =>
         AffineCodes.Step<Q4_1>(block, x, index, sum);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum) =>
-        AffineCodes.Step<Q4_1>(block, x, index, sum);
-
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {
         byte* codes = stackalloc byte[32];
@@ -68,7 +62,4 @@ internal readonly unsafe struct Q4_1 : IAffineCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Codes(byte* block) => ByteCodes.Nibbles(block + Packed);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> CodePair(byte* block) => ByteCodes.Nibbles(block + Packed, block + Bytes + Packed);
 }

@@ -17,8 +17,6 @@ internal readonly unsafe struct Q5_1 : IAffineCodes
 
     public static ActivationKind Activation => ActivationKind.Q8Of32;
 
-    public static int BlocksPerWideStep => 2;
-
     public static void DecodeScalar(byte* blocks, long blockCount, float* values)
     {
         for (; blockCount > 0; blockCount--, blocks += Bytes, values += 32)
@@ -44,10 +42,6 @@ internal readonly unsafe struct Q5_1 : IAffineCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) =>
-        AffineCodes.Step<Q5_1>(block, x, index, sum);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum) =>
         AffineCodes.Step<Q5_1>(block, x, index, sum);
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
@@ -76,9 +70,6 @@ internal readonly unsafe struct Q5_1 : IAffineCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Codes(byte* block) => ByteCodes.FiveBits(block + Packed, block + Fifth);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> CodePair(byte* block) => ByteCodes.FiveBits(block + Packed, block + Fifth, Bytes);
 
     private static int Low(byte* block, int i) => (block[Packed + i] & 15) | ((Word(block) >> i & 1) << 4);
 

@@ -16,8 +16,6 @@ internal readonly unsafe struct Q8_0 : IByteCodes
 
     public static ActivationKind Activation => ActivationKind.Q8Of32;
 
-    public static int BlocksPerWideStep => 2;
-
     public static void DecodeScalar(byte* blocks, long blockCount, float* values)
     {
         for (; blockCount > 0; blockCount--, blocks += Bytes, values += 32)
@@ -39,15 +37,7 @@ internal readonly unsafe struct Q8_0 : IByteCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) => ByteDot.Accumulate(
-        ByteDot.Signed(Codes(block), Vector256.Load(x.Q + (32 * index))), Scale(block), x.D[index], sum);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum)
-    {
-        Vector512<sbyte> q = ByteDot.Join(Codes(block), Codes(block + Bytes));
-        Vector512<int> products = ByteDot.Signed(q, Vector512.Load(x.Q + (32 * index)));
-        return ByteDot.AccumulatePair(products, Scale(block), Scale(block + Bytes), x.D + index, sum);
-    }
+        ByteDot.Signed(Codes(block), Vector256.Load(x.Q + (32 * index))), ScaleLanes(block), x.D + index, sum);
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {
@@ -60,6 +50,9 @@ internal readonly unsafe struct Q8_0 : IByteCodes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Scale(byte* block) => Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> ScaleLanes(byte* block) => Float16.Broadcast256(block);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<sbyte> Codes(byte* block) => Vector256.Load((sbyte*)block + First);

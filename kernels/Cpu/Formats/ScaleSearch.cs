@@ -12,6 +12,9 @@ internal interface ICodeRange
     /// <summary>The most positive code.</summary>
     static abstract float Highest { get; }
 
+    /// <summary>How far apart the ends of the range are that a search tries, in codes.</summary>
+    static virtual float StepSize => 0.1f;
+
     /// <summary>The code nearest to each lane.</summary>
     static abstract Vector256<float> Nearest(Vector256<float> values);
 }
@@ -51,16 +54,16 @@ internal readonly struct Signed8 : ICodeRange
 
 /// <summary>
 /// Finds the binary16 scale of 32 values and their codes. The plain way maps the value of largest magnitude to the end of the range; the
-/// search tries scales around it, improves each by weighted least squares (for fixed codes the best scale is Σwxc / Σwc²), and keeps
-/// what gives the smallest Σw(x − d·c)² with the scale as it will be stored. It starts from the plain way, so it is never worse.
+/// search assigns codes by scales around it, refits each by weighted least squares (for fixed codes the best scale is Σwxc / Σwc²),
+/// alternates assigning and refitting for the best of them, and keeps what gives the smallest Σw(x − d·c)² with the scale as it will be
+/// stored. It starts from the plain way, so it is never worse.
 /// Lanes are added up in the same order on every machine, so files are the same everywhere.
 /// Source: the plain way is ggml's quantize_row_q4_0_ref, q5_0 and q8_0; the search is least squares (Lloyd, "Least squares quantization
 /// in PCM", 1982) with several starting points.
 /// </summary>
 internal static unsafe class ScaleSearch
 {
-    private const int Length = 32, Steps = 9;
-    private const float StepSize = 0.1f;
+    private const int Length = 32, Steps = 9, Polishings = 2;
 
     /// <summary>The plain way where <paramref name="importance"/> is null, else the search; returns the bits of the scale.</summary>
     public static ushort Quantize<T>(float* values, float* importance, sbyte* codes)
@@ -99,21 +102,33 @@ internal static unsafe class ScaleSearch
         float* trial = stackalloc float[Length];
         float bestError = Error(values, importance, Float16.ToSingle(scaleBits), best);
         for (int end = 0; end < 2; end++)
+        {
+            Fitted fitted = default;
             for (int step = -Steps; step <= Steps; step++)
             {
-                float fitted = Fit<T>(values, importance, ((end == 0 ? T.Lowest : T.Highest) + (StepSize * step)) / peak);
-                ushort bits = ToBits(fitted);
+                Fitted candidate = Fit<T>(values, importance, ((end == 0 ? T.Lowest : T.Highest) + (T.StepSize * step)) / peak);
+                if (candidate.Gain > fitted.Gain) fitted = candidate;
+            }
+
+            for (int pass = 0; pass < Polishings; pass++)
+            {
+                ushort bits = ToBits(fitted.Scale);
                 float scale = Float16.ToSingle(bits);
-                if (scale == 0) continue;
+                if (scale == 0) break;
                 Assign<T>(values, 1 / scale, trial);
                 float error = Error(values, importance, scale, trial);
-                if (!(error < bestError)) continue;
-                bestError = error;
-                scaleBits = bits;
-                float* freed = best;
-                best = trial;
-                trial = freed;
+                if (error < bestError)
+                {
+                    bestError = error;
+                    scaleBits = bits;
+                    float* freed = best;
+                    best = trial;
+                    trial = freed;
+                }
+
+                fitted = Fit<T>(values, importance, 1 / scale);
             }
+        }
 
         for (int i = 0; i < Length; i++) codes[i] = (sbyte)best[i];
         return scaleBits;
@@ -141,7 +156,8 @@ internal static unsafe class ScaleSearch
         return Float16.FromSingle(scale);
     }
 
-    private static float Fit<T>(float* values, float* importance, float inverse)
+    // For fixed codes the best scale takes (Σwxc)² / Σwc² off the error Σwx²: its gain.
+    private static Fitted Fit<T>(float* values, float* importance, float inverse)
         where T : struct, ICodeRange
     {
         Vector256<float> products = Vector256<float>.Zero, squares = Vector256<float>.Zero;
@@ -153,8 +169,8 @@ internal static unsafe class ScaleSearch
             squares += w * c * c;
         }
 
-        float weight = Sum(squares);
-        return weight > 0 ? Sum(products) / weight : 0;
+        float weight = Sum(squares), product = Sum(products);
+        return weight > 0 ? new Fitted(product / weight, product * (product / weight)) : default;
     }
 
     private static void Assign<T>(float* values, float inverse, float* codes)
@@ -181,4 +197,6 @@ internal static unsafe class ScaleSearch
         Vector128<float> four = lanes.GetLower() + lanes.GetUpper();
         return four[0] + four[1] + (four[2] + four[3]);
     }
+
+    private readonly record struct Fitted(float Scale, float Gain);
 }

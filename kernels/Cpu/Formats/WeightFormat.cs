@@ -125,7 +125,7 @@ internal sealed unsafe class DotFormat<T> : DecodedFormat<T>, IDotRows
         }
 
         Vector512<float> wide = Vector512<float>.Zero;
-        if (tier == IsaTier.Avx512)
+        if (tier == IsaTier.Avx512 && T.BlocksPerWideStep > 0)
             for (; i + T.BlocksPerWideStep <= blockCount; i += T.BlocksPerWideStep) wide = T.Step(row + ((long)bytes * i), x, i, wide);
         Vector256<float> lanes = Vector256<float>.Zero;
         for (; i < blockCount; i++) lanes = T.Step(row + ((long)bytes * i), x, i, lanes);

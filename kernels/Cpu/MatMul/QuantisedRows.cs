@@ -39,7 +39,7 @@ internal static unsafe class QuantisedRows<T>
         byte* w = p.Weights + (row * p.RowBytes);
         long apart = step * p.RowBytes;
         int blocks = p.Cols / T.Info.BlockLength;
-        if (Isa.HasAvx512) return FourAvx512(w, apart, x, blocks, T.Info.BlockBytes);
+        if (Isa.HasAvx512 && T.BlocksPerWideStep > 0) return FourAvx512(w, apart, x, blocks, T.Info.BlockBytes);
         if (Isa.HasAvx2) return FourAvx2(w, apart, x, blocks, T.Info.BlockBytes);
         return Vector128.Create(
             Scalar(w, x, blocks), Scalar(w + apart, x, blocks), Scalar(w + (2 * apart), x, blocks), Scalar(w + (3 * apart), x, blocks));

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Quern.Kernels.Cpu;
 
@@ -17,6 +18,10 @@ public static unsafe class Float16
     /// <summary>The binary32 value of binary16 <paramref name="bits"/>: exact; infinities and NaN kept.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float ToSingle(ushort bits) => Table[bits];
+
+    /// <summary>The binary32 value of the binary16 at <paramref name="source"/> in every lane: one broadcasting load from the table. AVX.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<float> Broadcast256(byte* source) => Avx.BroadcastScalarToVector256(Table + Unsafe.ReadUnaligned<ushort>(source));
 
     /// <summary>The nearest binary16 of <paramref name="value"/>, ties to even, overflow to infinity.</summary>
     public static ushort FromSingle(float value)
