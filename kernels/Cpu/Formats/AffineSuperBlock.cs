@@ -1,5 +1,3 @@
-using Grid = Quern.Kernels.Cpu.Formats.SubBlockSearch.Grid;
-
 namespace Quern.Kernels.Cpu.Formats;
 
 /// <summary>
@@ -7,10 +5,11 @@ namespace Quern.Kernels.Cpu.Formats;
 /// Each sub-block's scale and offset are searched alone; the greatest of each sets d and dmin; then s and m are chosen among
 /// the integers around the wanted values by the error that they leave.
 /// </summary>
+/// <typeparam name="T">The quants, from 0.</typeparam>
 /// <param name="subLength">Values in a sub-block.</param>
-/// <param name="highestQuant">The greatest q.</param>
 /// <param name="highestScale">The greatest s and m.</param>
-internal readonly unsafe struct AffineSuperBlock(int subLength, int highestQuant, int highestScale)
+internal readonly unsafe struct AffineSuperBlock<T>(int subLength, int highestScale)
+    where T : struct, ICodeRange
 {
     /// <summary>Encodes one super-block.</summary>
     /// <param name="x">[256] values.</param>
@@ -29,20 +28,19 @@ internal readonly unsafe struct AffineSuperBlock(int subLength, int highestQuant
         {
             float* sub = x + (j * subLength), weight = weights + (j * subLength);
             Weigh(sub, importance == null ? null : importance + (j * subLength), weight);
-            (wantedScale[j], wantedOffset[j]) = SubBlockSearch.Affine(sub, weight, subLength, highestQuant);
+            (wantedScale[j], wantedOffset[j]) = SubBlockSearch.Affine<T>(sub, weight, subLength);
             greatestScale = MathF.Max(greatestScale, wantedScale[j]);
             greatestOffset = MathF.Max(greatestOffset, wantedOffset[j]);
         }
 
-        ushort dBits = Float16.FromSingle(MathF.Min(greatestScale / highestScale, 65504));
-        ushort dminBits = Float16.FromSingle(MathF.Min(greatestOffset / highestScale, 65504));
+        ushort dBits = ScaleSearch.ToBits(greatestScale / highestScale), dminBits = ScaleSearch.ToBits(greatestOffset / highestScale);
         float d = Float16.ToSingle(dBits), dmin = Float16.ToSingle(dminBits);
         for (int j = 0; j < subCount; j++)
         {
             float* sub = x + (j * subLength);
             (int s, int m) = Nearest(sub, weights + (j * subLength), wantedScale[j], wantedOffset[j], d, dmin);
             (scales[j], minimums[j]) = ((byte)s, (byte)m);
-            SubBlockSearch.Quants(sub, subLength, new Grid(d * s, dmin * m, 0, highestQuant), (sbyte*)quants + (j * subLength));
+            SubBlockSearch.Codes<T>(sub, subLength, d * s, dmin * m, (sbyte*)quants + (j * subLength));
         }
 
         return (dBits, dminBits);
@@ -59,7 +57,7 @@ internal readonly unsafe struct AffineSuperBlock(int subLength, int highestQuant
             total += weights[i];
         }
 
-        // Importance that is zero throughout (an expert that was never chosen) says nothing.
+        // Nothing but zeros, or importance that is zero throughout (an expert that was never chosen): every value counts alike.
         if (total > 0) return;
         for (int i = 0; i < subLength; i++) weights[i] = 1;
     }
@@ -73,7 +71,7 @@ internal readonly unsafe struct AffineSuperBlock(int subLength, int highestQuant
         {
             for (int m = Math.Max(m0 - 1, 0); m <= Math.Min(m0 + 1, highestScale); m++)
             {
-                float error = SubBlockSearch.Error(x, weights, subLength, new Grid(d * s, dmin * m, 0, highestQuant));
+                float error = SubBlockSearch.Error<T>(x, weights, subLength, d * s, dmin * m);
                 if (error < least) (least, best) = (error, (s, m));
             }
         }

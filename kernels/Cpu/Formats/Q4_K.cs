@@ -14,8 +14,6 @@ namespace Quern.Kernels.Cpu.Formats;
 /// </summary>
 internal readonly unsafe struct Q4_K : IDotFormat
 {
-    private const ulong Everywhere = 0x0001000100010001;
-
     public static FormatInfo Info { get; } = new("Q4_K", 12, 256, 144);
 
     public static ActivationKind Activation => ActivationKind.Q8Of256;
@@ -89,7 +87,7 @@ internal readonly unsafe struct Q4_K : IDotFormat
         Vector256<byte> scales = Vector256.Create(packed, packed);
         Vector256<int> products = Pair(block + 16, quants, scales, 0) + Pair(block + 48, quants + 64, scales, 2)
             + Pair(block + 80, quants + 128, scales, 8) + Pair(block + 112, quants + 192, scales, 10);
-        Vector256<int> minimums = Minimums(scales, x.S + (16L * index));
+        Vector256<int> minimums = SixBitScales.Minimums(scales, x.S + (16L * index));
         float scale = x.D[index];
         float d = scale * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block));
         float dmin = scale * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block + 2));
@@ -101,11 +99,9 @@ internal readonly unsafe struct Q4_K : IDotFormat
     public static Vector512<float> Step(byte* block, in Q8Vector x, int index, Vector512<float> sum)
     {
         sbyte* quants = x.Q + (256L * index);
-        Vector128<byte> packed = SixBitScales.Load(block + 4);
-        Vector512<int> once = packed.AsInt32().ToVector256Unsafe().ToVector512Unsafe();
-        Vector512<byte> scales = Avx512F.Shuffle4x128(once, once, 0).AsByte();
+        Vector512<byte> scales = ScaleLanes.Repeat512(SixBitScales.Load(block + 4));
         Vector512<int> products = Quads(block + 16, quants, scales, 0) + Quads(block + 80, quants + 128, scales, 8);
-        Vector512<int> minimums = Minimums(scales.GetLower(), x.S + (16L * index)).ToVector512();
+        Vector512<int> minimums = SixBitScales.Minimums(scales.GetLower(), x.S + (16L * index)).ToVector512();
         float scale = x.D[index];
         float d = scale * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block));
         float dmin = scale * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block + 2));
@@ -117,7 +113,7 @@ internal readonly unsafe struct Q4_K : IDotFormat
     {
         byte* quants = stackalloc byte[256];
         Span<byte> scales = stackalloc byte[8], minimums = stackalloc byte[8];
-        AffineSuperBlock fit = new(subLength: 32, highestQuant: 15, highestScale: 63);
+        AffineSuperBlock<Unsigned4> fit = new(subLength: 32, highestScale: 63);
         for (long b = 0; b < blockCount; b++, blocks += 144)
         {
             (ushort d, ushort dmin) = fit.Quantize(
@@ -144,15 +140,13 @@ internal readonly unsafe struct Q4_K : IDotFormat
 
     // Two sub-blocks: 32 bytes of nibbles with 64 activations; place is where the scales vector has the first scale.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Pair(byte* nibbles, sbyte* x, Vector256<byte> scales, short place)
+    private static Vector256<int> Pair(byte* nibbles, sbyte* x, Vector256<byte> scales, int place)
     {
         Vector256<byte> q = Vector256.Load(nibbles), nibble = Vector256.Create((byte)15);
         Vector256<short> low = Avx2.MultiplyAddAdjacent(q & nibble, Vector256.Load(x));
         Vector256<short> high = Avx2.MultiplyAddAdjacent((q.AsUInt16() >> 4).AsByte() & nibble, Vector256.Load(x + 32));
-        // A shuffle index above 127 gives zero: each 16-bit lane becomes one scale.
-        Vector256<short> first = Avx2.Shuffle(scales, Vector256.Create((short)(0x8000 | place)).AsByte()).AsInt16();
-        Vector256<short> second = Avx2.Shuffle(scales, Vector256.Create((short)(0x8000 | (place + 1))).AsByte()).AsInt16();
-        return Avx2.MultiplyAddAdjacent(low, first) + Avx2.MultiplyAddAdjacent(high, second);
+        return Avx2.MultiplyAddAdjacent(low, ScaleLanes.OfBytes(scales, place, place))
+            + Avx2.MultiplyAddAdjacent(high, ScaleLanes.OfBytes(scales, place + 1, place + 1));
     }
 
     // Four sub-blocks: 64 bytes of nibbles, whose low ones are the first and the third, with 128 activations, put into that order. The order
@@ -162,25 +156,22 @@ internal readonly unsafe struct Q4_K : IDotFormat
     private static Vector512<int> Quads(byte* nibbles, sbyte* x, Vector512<byte> scales, int place)
     {
         Vector512<byte> q = Vector512.Load(nibbles), nibble = Vector512.Create((byte)15);
-        Vector512<int> first = Vector512.Load((int*)x), second = Vector512.Load((int*)(x + 64));
-        Vector512<short> even = Avx512BW.MultiplyAddAdjacent(q & nibble, Avx512F.Shuffle4x128(first, second, 0b01_00_01_00).AsSByte());
+        Vector512<byte> first = Vector512.Load((byte*)x), second = Vector512.Load((byte*)x + 64);
+        Vector512<short> even = Avx512BW.MultiplyAddAdjacent(q & nibble, ScaleLanes.Lower(first, second).AsSByte());
         Vector512<short> odd = Avx512BW.MultiplyAddAdjacent(
-            (q.AsUInt16() >> 4).AsByte() & nibble, Avx512F.Shuffle4x128(first, second, 0b11_10_11_10).AsSByte());
-        // Written out lane by lane: the JIT does not fold a 512-bit constant made of two 256-bit ones.
-        ulong s0 = (ulong)(0x8000 | place) * Everywhere, s1 = s0 + Everywhere, s2 = s1 + Everywhere, s3 = s2 + Everywhere;
-        Vector512<byte> pickEven = Vector512.Create(s0, s0, s0, s0, s2, s2, s2, s2).AsByte();
-        Vector512<byte> pickOdd = Vector512.Create(s1, s1, s1, s1, s3, s3, s3, s3).AsByte();
-        return Avx512BW.MultiplyAddAdjacent(even, Avx512BW.Shuffle(scales, pickEven).AsInt16())
-            + Avx512BW.MultiplyAddAdjacent(odd, Avx512BW.Shuffle(scales, pickOdd).AsInt16());
+            (q.AsUInt16() >> 4).AsByte() & nibble, ScaleLanes.Upper(first, second).AsSByte());
+        return Avx512BW.MultiplyAddAdjacent(even, ScaleLanes.OfBytes(scales, place, place, place + 2, place + 2))
+            + Avx512BW.MultiplyAddAdjacent(odd, ScaleLanes.OfBytes(scales, place + 1, place + 1, place + 3, place + 3));
     }
 
-    // Σ minimum × sum of 16 activations, in eight lanes.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Minimums(Vector256<byte> scales, short* sums)
+    /// <summary>All whole numbers from 0 to 15.</summary>
+    private readonly struct Unsigned4 : ICodeRange
     {
-        Vector256<short> pick = Vector256.Create(
-            -32764, -32764, -32763, -32763, -32762, -32762, -32761, -32761,
-            -32756, -32756, -32755, -32755, -32754, -32754, -32753, -32753);
-        return Avx2.MultiplyAddAdjacent(Avx2.Shuffle(scales, pick.AsByte()).AsInt16(), Vector256.Load(sums));
+        public static float Lowest => 0;
+
+        public static float Highest => 15;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<float> Nearest(Vector256<float> values) => ScaleSearch.Round(values, Lowest, Highest);
     }
 }

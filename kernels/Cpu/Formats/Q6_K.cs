@@ -15,8 +15,6 @@ namespace Quern.Kernels.Cpu.Formats;
 /// </summary>
 internal readonly unsafe struct Q6_K : IDotFormat
 {
-    private const ulong Everywhere = 0x0001000100010001;
-
     public static FormatInfo Info { get; } = new("Q6_K", 14, 256, 210);
 
     public static ActivationKind Activation => ActivationKind.Q8Of256;
@@ -71,10 +69,8 @@ internal readonly unsafe struct Q6_K : IDotFormat
         sbyte* quants = x.Q + (256L * index);
         Vector256<short> scales = Avx2.ConvertToVector256Int16((sbyte*)(block + 192));
         Vector256<int> offsets = Avx2.MultiplyAddAdjacent(scales, Vector256.Load(x.S + (16L * index)));
-        Vector256<byte> firstHalf = Avx2.Permute4x64(scales.AsUInt64(), 0b0100_0100).AsByte();
-        Vector256<byte> secondHalf = Avx2.Permute4x64(scales.AsUInt64(), 0b1110_1110).AsByte();
-        Vector256<int> products = Products(block, block + 128, firstHalf, quants)
-            + Products(block + 64, block + 160, secondHalf, quants + 128) - (offsets << 5);
+        Vector256<int> products = Products(block, block + 128, ScaleLanes.LowerTwice(scales), quants)
+            + Products(block + 64, block + 160, ScaleLanes.UpperTwice(scales), quants + 128) - (offsets << 5);
         float d = x.D[index] * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block + 208));
         return Fma.MultiplyAdd(Avx.ConvertToVector256Single(products), Vector256.Create(d), sum);
     }
@@ -87,9 +83,9 @@ internal readonly unsafe struct Q6_K : IDotFormat
         Vector256<int> offsets = Avx2.MultiplyAddAdjacent(scales, Vector256.Load(x.S + (16L * index)));
         Vector512<short> wide = scales.ToVector512Unsafe();
         // Each half's bit pairs twice, side by side.
-        Vector512<int> pairs = Vector512.Load((int*)(block + 128));
-        Vector512<int> products = Products512(block, Avx512F.Shuffle4x128(pairs, pairs, 0b01_00_01_00), wide, quants, 0)
-            + Products512(block + 64, Avx512F.Shuffle4x128(pairs, pairs, 0b11_10_11_10), wide, quants + 128, 8)
+        Vector512<byte> pairs = Vector512.Load(block + 128);
+        Vector512<int> products = Products512(block, ScaleLanes.Lower(pairs, pairs), wide, quants, 0)
+            + Products512(block + 64, ScaleLanes.Upper(pairs, pairs), wide, quants + 128, 8)
             - (offsets << 5).ToVector512();
         float d = x.D[index] * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block + 208));
         return Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(products), Vector512.Create(d), sum);
@@ -98,7 +94,7 @@ internal readonly unsafe struct Q6_K : IDotFormat
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {
         sbyte* quants = stackalloc sbyte[256];
-        SymmetricSuperBlock fit = new(subLength: 16, lowestQuant: -32, highestQuant: 31, lowestScale: -128, highestScale: 127);
+        SymmetricSuperBlock<Signed6> fit = new(subLength: 16, lowestScale: -128, highestScale: 127);
         for (long b = 0; b < blockCount; b++, blocks += 210)
         {
             ushort d = fit.Quantize(
@@ -144,40 +140,42 @@ internal readonly unsafe struct Q6_K : IDotFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Products(byte* nibbles, byte* pairs, Vector256<byte> scales, sbyte* x)
+    private static Vector256<int> Products(byte* nibbles, byte* pairs, Vector256<short> scales, sbyte* x)
     {
         (Vector256<byte> q0, Vector256<byte> q1, Vector256<byte> q2, Vector256<byte> q3) = Half(nibbles, pairs);
-        return Quarter(q0, x, scales, 0) + Quarter(q1, x + 32, scales, 4) + Quarter(q2, x + 64, scales, 8) + Quarter(q3, x + 96, scales, 12);
+        return Quarter(q0, x, scales, 0) + Quarter(q1, x + 32, scales, 2) + Quarter(q2, x + 64, scales, 4) + Quarter(q3, x + 96, scales, 6);
     }
 
-    // scales has the eight scales of the half in each 128-bit lane; place is the byte where the quarter's two begin.
+    // scales has the eight scales of the half in each 128-bit lane; first is the quarter's first.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Quarter(Vector256<byte> quants, sbyte* x, Vector256<byte> scales, int place)
-    {
-        Vector256<byte> pick = Vector256.Create(
-            Vector128.Create((short)(place | ((place + 1) << 8))), Vector128.Create((short)((place + 2) | ((place + 3) << 8)))).AsByte();
-        return Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(quants, Vector256.Load(x)), Avx2.Shuffle(scales, pick).AsInt16());
-    }
+    private static Vector256<int> Quarter(Vector256<byte> quants, sbyte* x, Vector256<short> scales, uint first) =>
+        Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(quants, Vector256.Load(x)), ScaleLanes.OfWords(scales, first, first + 1));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Products512(byte* nibbles, Vector512<int> pairs, Vector512<short> scales, sbyte* x, uint place)
+    private static Vector512<int> Products512(byte* nibbles, Vector512<byte> pairs, Vector512<short> scales, sbyte* x, uint first)
     {
         Vector512<byte> n = Vector512.Load(nibbles), low = Vector512.Create((byte)15), high = Vector512.Create((byte)0x30);
         // Each half is shifted to its own bit pair; bits that cross into a neighbour byte are masked away.
         Vector512<byte> left = Avx512F.ShiftLeftLogicalVariable(pairs.AsUInt64(), Vector512.Create(4UL, 4, 4, 4, 2, 2, 2, 2)).AsByte();
         Vector512<byte> right = Avx512F.ShiftRightLogicalVariable(pairs.AsUInt64(), Vector512.Create(0UL, 0, 0, 0, 2, 2, 2, 2)).AsByte();
-        Vector512<byte> first = (n & low) | (left & high);
-        Vector512<byte> second = ((n.AsUInt16() >> 4).AsByte() & low) | (right & high);
-        return Quarters(first, x, scales, place) + Quarters(second, x + 64, scales, place + 4);
+        Vector512<byte> quarters01 = (n & low) | (left & high);
+        Vector512<byte> quarters23 = ((n.AsUInt16() >> 4).AsByte() & low) | (right & high);
+        return Quarters(quarters01, x, scales, first) + Quarters(quarters23, x + 64, scales, first + 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Quarters(Vector512<byte> quants, sbyte* x, Vector512<short> scales, uint place)
+    private static Vector512<int> Quarters(Vector512<byte> quants, sbyte* x, Vector512<short> scales, uint first) =>
+        Avx512BW.MultiplyAddAdjacent(
+            Avx512BW.MultiplyAddAdjacent(quants, Vector512.Load(x)), ScaleLanes.OfWords(scales, first, first + 1, first + 2, first + 3));
+
+    /// <summary>All whole numbers from −32 to 31.</summary>
+    private readonly struct Signed6 : ICodeRange
     {
-        // Written out lane by lane: the JIT does not fold a 512-bit constant made of smaller ones.
-        ulong a = place * Everywhere, b = a + Everywhere, c = b + Everywhere, d = c + Everywhere;
-        Vector512<short> pick = Vector512.Create(a, a, b, b, c, c, d, d).AsInt16();
-        return Avx512BW.MultiplyAddAdjacent(
-            Avx512BW.MultiplyAddAdjacent(quants, Vector512.Load(x)), Avx512BW.PermuteVar32x16(scales, pick));
+        public static float Lowest => -32;
+
+        public static float Highest => 31;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<float> Nearest(Vector256<float> values) => ScaleSearch.Round(values, Lowest, Highest);
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -29,6 +30,18 @@ internal static unsafe class SixBitScales
         if (subBlock < 4) return (packed[subBlock] & 63, packed[subBlock + 4] & 63);
         int j = subBlock - 4;
         return ((packed[8 + j] & 15) | (packed[j] >> 6 << 4), (packed[8 + j] >> 4) | (packed[4 + j] >> 6 << 4));
+    }
+
+    /// <summary>Σ minimum × sum of 16 activations, in eight lanes.</summary>
+    /// <param name="scales">What <see cref="Load(byte*)"/> gives, in both 128-bit lanes.</param>
+    /// <param name="sums">[16] sums of the block's activations.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Minimums(Vector256<byte> scales, short* sums)
+    {
+        // Shuffle indices: bytes 4…7 and 12…15, each twice, with a byte of zero above.
+        Vector256<uint> pick = Vector256.Create(
+            0x80048004, 0x80058005, 0x80068006, 0x80078007, 0x800c800c, 0x800d800d, 0x800e800e, 0x800f800f);
+        return Avx2.MultiplyAddAdjacent(Avx2.Shuffle(scales, pick.AsByte()).AsInt16(), Vector256.Load(sums));
     }
 
     /// <summary>Packs eight scales and eight minimums of 0…63.</summary>

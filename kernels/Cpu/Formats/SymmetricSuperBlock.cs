@@ -1,26 +1,25 @@
-using Grid = Quern.Kernels.Cpu.Formats.SubBlockSearch.Grid;
-
 namespace Quern.Kernels.Cpu.Formats;
 
 /// <summary>
-/// Quantises 256 values for the formats with a signed scale for each sub-block and no offset, <c>w = d × s × q</c>: Q3_K, Q6_K.
+/// Quantises 256 values for the formats with a signed scale for each sub-block and no offset, <c>w = d × s × code</c>: Q3_K, Q6_K, IQ4_XS.
 /// Each sub-block's scale is searched alone; the one of largest magnitude sets d, with s at the long end of its range; then s is chosen
 /// among the integers around the wanted value by the error that it leaves.
 /// </summary>
+/// <typeparam name="T">The codes.</typeparam>
 /// <param name="subLength">Values in a sub-block.</param>
-/// <param name="lowestQuant">The least q.</param>
-/// <param name="highestQuant">The greatest q.</param>
 /// <param name="lowestScale">The least s.</param>
 /// <param name="highestScale">The greatest s.</param>
-internal readonly unsafe struct SymmetricSuperBlock(int subLength, int lowestQuant, int highestQuant, int lowestScale, int highestScale)
+/// <param name="trialStep">How far apart the trial scales lie, in units of a code at the end of the range.</param>
+internal readonly unsafe struct SymmetricSuperBlock<T>(int subLength, int lowestScale, int highestScale, float trialStep = 0.1f)
+    where T : struct, ICodeRange
 {
     /// <summary>Encodes one super-block.</summary>
     /// <param name="x">[256] values.</param>
     /// <param name="importance">[256] weights of the squared error, or null: then a value counts by its square.</param>
     /// <param name="scales">[256 / subLength] destination of s.</param>
-    /// <param name="quants">[256] destination of q.</param>
+    /// <param name="codes">[256] destination of the codes.</param>
     /// <returns>d as binary16.</returns>
-    public ushort Quantize(float* x, float* importance, Span<sbyte> scales, sbyte* quants)
+    public ushort Quantize(float* x, float* importance, Span<sbyte> scales, sbyte* codes)
     {
         int subCount = 256 / subLength;
         float* weights = stackalloc float[256];
@@ -30,18 +29,18 @@ internal readonly unsafe struct SymmetricSuperBlock(int subLength, int lowestQua
         {
             float* sub = x + (j * subLength), weight = weights + (j * subLength);
             Weigh(sub, importance == null ? null : importance + (j * subLength), weight);
-            wanted[j] = SubBlockSearch.Symmetric(sub, weight, subLength, lowestQuant, highestQuant);
+            wanted[j] = SubBlockSearch.Symmetric<T>(sub, weight, subLength, trialStep);
             if (MathF.Abs(wanted[j]) > MathF.Abs(extreme)) extreme = wanted[j];
         }
 
-        ushort bits = Float16.FromSingle(Math.Clamp(extreme / lowestScale, -65504, 65504));
+        ushort bits = ScaleSearch.ToBits(extreme / lowestScale);
         float d = Float16.ToSingle(bits);
         for (int j = 0; j < subCount; j++)
         {
             float* sub = x + (j * subLength);
             int s = Nearest(sub, weights + (j * subLength), wanted[j], d);
             scales[j] = (sbyte)s;
-            SubBlockSearch.Quants(sub, subLength, new Grid(d * s, 0, lowestQuant, highestQuant), quants + (j * subLength));
+            SubBlockSearch.Codes<T>(sub, subLength, d * s, 0, codes + (j * subLength));
         }
 
         return bits;
@@ -67,7 +66,7 @@ internal readonly unsafe struct SymmetricSuperBlock(int subLength, int lowestQua
         float least = float.PositiveInfinity;
         for (int s = Math.Max(s0 - 1, lowestScale); s <= Math.Min(s0 + 1, highestScale); s++)
         {
-            float error = SubBlockSearch.Error(x, weights, subLength, new Grid(d * s, 0, lowestQuant, highestQuant));
+            float error = SubBlockSearch.Error<T>(x, weights, subLength, d * s, 0);
             if (error < least) (least, best) = (error, s);
         }
 
