@@ -29,7 +29,7 @@ public unsafe class FormatDecodeTests
         WeightFormat format = FormatProbe.Find(name);
         if (!Directory.Exists(SharedData.Path("golden", "quants", name)))
         {
-            Assert.Equal("F32", name);
+            Assert.Contains(name, FormatProbe.WithoutGoldenBlocks);
             return;
         }
 

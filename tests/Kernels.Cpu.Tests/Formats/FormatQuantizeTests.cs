@@ -11,7 +11,7 @@ public unsafe class FormatQuantizeTests
     [MemberData(nameof(All))]
     public void ErrorIsWithinOnePercentOfTheReference(string name)
     {
-        if (name == "F32") return;
+        if (FormatProbe.WithoutGoldenBlocks.Contains(name)) return;
         WeightFormat format = FormatProbe.Find(name);
         float[] source = SharedData.ReadFloats("golden", "quants", "source.f32");
         byte[] reference = File.ReadAllBytes(SharedData.Path("golden", "quants", name, "blocks.bin"));

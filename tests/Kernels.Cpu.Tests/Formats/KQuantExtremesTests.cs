@@ -15,7 +15,16 @@ public sealed unsafe class KQuantExtremesTests
     private static readonly byte[] Fillings = [0x00, 0xff, 0x0f, 0xf0, 0x33, 0xcc, 0x7f, 0x80, 0x3f, 0xc0, 0x55, 0xaa];
 
     [Fact]
+    public void Q2_K_is_exact_at_the_extremes() => Check<Q2_K>(80, 82);
+
+    [Fact]
+    public void Q3_K_is_exact_at_the_extremes() => Check<Q3_K>(108);
+
+    [Fact]
     public void Q4_K_is_exact_at_the_extremes() => Check<Q4_K>(0, 2);
+
+    [Fact]
+    public void Q5_K_is_exact_at_the_extremes() => Check<Q5_K>(0, 2);
 
     [Fact]
     public void Q6_K_is_exact_at_the_extremes() => Check<Q6_K>(208);
@@ -40,7 +49,10 @@ public sealed unsafe class KQuantExtremesTests
     [Fact]
     public void Four_rows_in_one_loop_give_the_sums_of_four()
     {
+        CheckFour<Q2_K>();
+        CheckFour<Q3_K>();
         CheckFour<Q4_K>();
+        CheckFour<Q5_K>();
         CheckFour<Q6_K>();
     }
 
