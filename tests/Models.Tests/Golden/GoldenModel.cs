@@ -21,6 +21,7 @@ public sealed class GoldenModel
         Split = tokens.TryGetProperty("split", out JsonElement split) ? split.GetInt32() : Tokens.Length / 2;
         Logits = SharedData.ReadFloats([.. folder, isQuant ? "logits_exact.f32" : "logits.f32"]);
         NativeRms = FindNativeRms(meta.RootElement);
+        NativeMaxDifference = meta.RootElement.TryGetProperty("native_weight_type_max_abs_diff", out JsonElement max) ? max.GetDouble() : null;
     }
 
     /// <summary>The folders whose architecture is in the table and that have logits, by name.</summary>
@@ -42,6 +43,19 @@ public sealed class GoldenModel
 
     /// <summary>How far the recorded engine's own quantised run is from <see cref="Logits"/>, root mean square; null without such a run.</summary>
     public double? NativeRms { get; }
+
+    /// <summary>The largest difference of the recorded engine's own run with activations in binary16; null where weights are binary32.</summary>
+    public double? NativeMaxDifference { get; }
+
+    /// <summary>The standard deviation of <see cref="Logits"/>.</summary>
+    public double Deviation
+    {
+        get
+        {
+            double mean = Logits.Average(logit => (double)logit);
+            return Math.Sqrt(Logits.Average(logit => (logit - mean) * (logit - mean)));
+        }
+    }
 
     public static GoldenModel Load(string name) => new(name);
 

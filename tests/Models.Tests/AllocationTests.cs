@@ -1,0 +1,45 @@
+using Quern.Kernels.Cpu;
+
+namespace Quern.Models.Tests;
+
+/// <summary>A decode step takes no managed memory on any thread. Runs alone, because the count is that of the process.</summary>
+[Collection(nameof(Alone))]
+public class AllocationTests
+{
+    private const int Rounds = 5, StepsOfRound = 30;
+
+    public static IEnumerable<object[]> Architectures => ArchitectureTable.All.Select(entry => new object[] { entry.Name });
+
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void ADecodeStepAllocatesNothing(string architecture)
+    {
+        using ThreadTeam team = new(2);
+        using LoadedModel model = new(new TinyModel(architecture).Open(), new CpuBackend(team), TinyModel.Context, KvType.F16);
+        using TensorBuffer logits = model.Backend.Allocate(1, model.Vocabulary);
+        int[] pages = model.Pages(0);
+        Batch batch = new(1);
+        long least = long.MaxValue;
+        int slot = 0;
+
+        // The first round warms up; in a later one the test runner may allocate, so one clean round is enough.
+        for (int round = 0; round <= Rounds && least != 0; round++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            for (int step = 0; step < StepsOfRound; step++, slot++)
+            {
+                batch.Clear();
+                batch.Add([slot % TinyModel.Vocabulary], slot, pages);
+                model.Model.Forward(batch, model.Cache, model.Backend, logits.Tensor);
+            }
+
+            if (round > 0) least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+        }
+
+        Assert.Equal(0, least);
+    }
+}
+
+/// <summary>Tests that run while no other test does.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public class Alone;
