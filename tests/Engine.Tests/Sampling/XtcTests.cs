@@ -23,6 +23,9 @@ public class XtcTests
     public void Acts_alike_on_sorted_candidates(Logits logits, Fraction t)
     {
         SamplingOptions options = Only("xtc") with { XtcProbability = 1, XtcThreshold = (float)(t.Value * 0.5) };
+
+        // A token on the very edge may fall to either side: the total is summed in another order.
+        if (Softmax(logits.Values).Any(p => Math.Abs(p - options.XtcThreshold) < 1e-6 && p > 0)) return;
         Dictionary<int, double> sorted = Run(options with { Samplers = ["top_k", "xtc"], TopK = logits.Values.Length }, logits.Values);
         Assert.Equal(Run(options, logits.Values).Keys.Order(), sorted.Keys.Order());
     }
