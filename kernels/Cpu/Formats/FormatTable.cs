@@ -26,6 +26,7 @@ public static class FormatTable
         new DotFormat<IQ4_NL>(),
         new DecodedFormat<IQ3_S>(),
         new DecodedFormat<IQ2_S>(),
+        new DotFormat<IQ4_XS>(),
         new DecodedFormat<IQ1_M>(),
         new FloatFormat<BF16>(),
         new DecodedFormat<TQ1_0>(),

@@ -45,7 +45,7 @@ internal readonly unsafe struct Q8_K : IWeightFormat
         for (; blockCount > 0; blockCount--, blocks += Bytes, values += 256)
         {
             bool isWeighed = importance != null && new Span<float>(importance, 256).ContainsAnyExcept(0f);
-            float d = SubBlockSearch.Symmetric<Signed8>(values, isWeighed ? importance : ones, 256, trialStep: 0.1f);
+            float d = SubBlockSearch.Symmetric<Signed8>(values, isWeighed ? importance : ones, 256);
             sbyte* quants = (sbyte*)blocks + Quants;
             Unsafe.WriteUnaligned(blocks, d);
             SubBlockSearch.Codes<Signed8>(values, 256, d, 0, quants);

@@ -21,8 +21,7 @@ internal static unsafe class SubBlockSearch
     /// <param name="x">[count] values.</param>
     /// <param name="weights">[count] weights, not all zero.</param>
     /// <param name="count">A multiple of 8.</param>
-    /// <param name="trialStep">How far apart the trial scales lie, in units of a code at the end of the range.</param>
-    public static float Symmetric<T>(float* x, float* weights, int count, float trialStep)
+    public static float Symmetric<T>(float* x, float* weights, int count)
         where T : struct, ICodeRange
     {
         float extreme = 0;
@@ -33,7 +32,7 @@ internal static unsafe class SubBlockSearch
         double bestGain = 0;
         float best = 0;
         // The value of largest magnitude goes to the longer side of the range, or a little before or behind its end.
-        for (int trial = -9; trial <= 9; trial++) Try((T.Lowest - (trialStep * trial)) / extreme);
+        for (int trial = -9; trial <= 9; trial++) Try((T.Lowest - (T.StepSize * trial)) / extreme);
         int refinements = 0;
         while (refinements < Refinements && best != 0 && Try(1 / best)) refinements++;
         return best;
@@ -70,7 +69,7 @@ internal static unsafe class SubBlockSearch
         if (range < Negligible) return (0, -least);
         double bestGain = double.NegativeInfinity;
         (float Scale, float Offset) best = (0, -least);
-        for (int trial = -10; trial <= 10; trial++) Try((T.Highest + (0.1f * trial)) / range, -least);
+        for (int trial = -10; trial <= 10; trial++) Try((T.Highest + (T.StepSize * trial)) / range, -least);
         int refinements = 0;
         while (refinements < Refinements && best.Scale > 0 && Try(1 / best.Scale, best.Offset)) refinements++;
         return best;

@@ -9,8 +9,7 @@ namespace Quern.Kernels.Cpu.Formats;
 /// <param name="subLength">Values in a sub-block.</param>
 /// <param name="lowestScale">The least s.</param>
 /// <param name="highestScale">The greatest s.</param>
-/// <param name="trialStep">How far apart the trial scales lie, in units of a code at the end of the range.</param>
-internal readonly unsafe struct SymmetricSuperBlock<T>(int subLength, int lowestScale, int highestScale, float trialStep = 0.1f)
+internal readonly unsafe struct SymmetricSuperBlock<T>(int subLength, int lowestScale, int highestScale)
     where T : struct, ICodeRange
 {
     /// <summary>Encodes one super-block.</summary>
@@ -29,7 +28,7 @@ internal readonly unsafe struct SymmetricSuperBlock<T>(int subLength, int lowest
         {
             float* sub = x + (j * subLength), weight = weights + (j * subLength);
             Weigh(sub, importance == null ? null : importance + (j * subLength), weight);
-            wanted[j] = SubBlockSearch.Symmetric<T>(sub, weight, subLength, trialStep);
+            wanted[j] = SubBlockSearch.Symmetric<T>(sub, weight, subLength);
             if (MathF.Abs(wanted[j]) > MathF.Abs(extreme)) extreme = wanted[j];
         }
 

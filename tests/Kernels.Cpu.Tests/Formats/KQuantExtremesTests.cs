@@ -29,6 +29,9 @@ public sealed unsafe class KQuantExtremesTests
     [Fact]
     public void Q6_K_is_exact_at_the_extremes() => Check<Q6_K>(208);
 
+    [Fact]
+    public void IQ4_XS_is_exact_at_the_extremes() => Check<IQ4_XS>(0);
+
     [Property]
     public bool Six_bit_scales_survive_packing(byte[] seed)
     {
@@ -54,6 +57,7 @@ public sealed unsafe class KQuantExtremesTests
         CheckFour<Q4_K>();
         CheckFour<Q5_K>();
         CheckFour<Q6_K>();
+        CheckFour<IQ4_XS>();
     }
 
     // The way a driver uses a step: inlined four times in optimised code, where registers and address displacements differ from a single call.
