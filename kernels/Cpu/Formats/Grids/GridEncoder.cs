@@ -13,9 +13,10 @@ namespace Quern.Kernels.Cpu.Formats.Grids;
 /// (<see cref="ScaleCandidates"/>); the best few are tried for real, with levels and points searched again at the scales that the block
 /// can say (<see cref="FitBlock"/>).</item>
 /// </list>
-/// Where the signs must be even in number and are not, the exact choice of the sign to change is part of the point search.
+/// Both ask for nearest points at many scales: see <see cref="PointEnvelope"/>. Where the signs must be even in number and are not, the
+/// exact choice of the sign to change is part of the search.
 /// Values are divided by the block's largest magnitude first, so the result does not depend on the scale of a tensor.
-/// One thread; holds up to 1 MB of native memory.
+/// One thread; holds about 200 KB of native memory at most.
 /// </summary>
 internal sealed unsafe class GridEncoder : IDisposable
 {
@@ -27,8 +28,9 @@ internal sealed unsafe class GridEncoder : IDisposable
     private const float SweepFirst = 0.25f, SweepRatio = 1.11f;
 
     private readonly GridShape _shape;
-    private readonly int _points, _pointsInSigns;
-    private readonly float* _memory, _x, _w, _a, _b, _flipped;
+    private readonly int _points, _shifts;
+    private readonly float* _x, _w, _a, _b, _f;
+    private readonly PointEnvelope* _plain, _flipped;
     private readonly bool[] _odd = new bool[SignGroups];
     private readonly Group[] _groups;
 
@@ -36,17 +38,21 @@ internal sealed unsafe class GridEncoder : IDisposable
     {
         _shape = shape;
         _points = GridShape.BlockLength / shape.Dimension;
-        _pointsInSigns = 8 / shape.Dimension;
         _groups = new Group[shape.Groups];
-        bool separate = shape.Signs == SignRule.Even && _pointsInSigns > 1;
-        nuint table = (nuint)(_points * shape.Count), block = GridShape.BlockLength;
-        _memory = (float*)NativeMemory.AlignedAlloc(((2 * block) + (table * (separate ? 3u : 2u))) * sizeof(float), 64);
-        _x = _memory;
-        _w = _x + block;
-        _a = _w + block;
-        _b = _a + table;
-        _flipped = separate ? _b + table : null;
+        _shifts = shape.OneShiftInGroup ? 2 : 1;
+        int envelopes = _points * (_shifts + (PairsShareSigns ? 1 : 0));
+        int floats = (2 * GridShape.BlockLength) + (3 * shape.Count);
+        _x = (float*)NativeMemory.AlignedAlloc((nuint)(floats * sizeof(float)) + (nuint)(envelopes * sizeof(PointEnvelope)), 64);
+        _w = _x + GridShape.BlockLength;
+        _a = _w + GridShape.BlockLength;
+        _b = _a + shape.Count;
+        _f = _b + shape.Count;
+        _plain = (PointEnvelope*)(_f + shape.Count);
+        _flipped = _plain + (_points * _shifts);
     }
+
+    /// <summary>True where two points have one odd sign between them, so that either may take it.</summary>
+    private bool PairsShareSigns => _shape.Signs == SignRule.Even && _shape.Dimension == 4;
 
     /// <summary>A group's best scale by itself, and the error around it: B × (s − Scale)² more.</summary>
     private record struct Group(float Scale, float B);
@@ -70,7 +76,6 @@ internal sealed unsafe class GridEncoder : IDisposable
         BlockWeights.Fill(new ReadOnlySpan<float>(row, row == null ? 0 : GridShape.BlockLength), new Span<float>(_w, GridShape.BlockLength));
         for (int i = 0; i < GridShape.BlockLength; i++) _x[i] = values[i] / largest;
         if (_shape.Signs != SignRule.InPoint) TakeSigns(ref code);
-        Correlate();
         for (int g = 0; g < _groups.Length; g++) _groups[g] = FitGroup(g);
 
         Span<float> candidates = stackalloc float[Candidates];
@@ -88,7 +93,7 @@ internal sealed unsafe class GridEncoder : IDisposable
         if (code.Scale != 0 && _shape.Signs == SignRule.Even) MakeSignsEven(ref code);
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_memory);
+    public void Dispose() => NativeMemory.AlignedFree(_x);
 
     /// <summary>Splits the values into signs and magnitudes.</summary>
     private void TakeSigns(ref GridCode code)
@@ -103,14 +108,22 @@ internal sealed unsafe class GridEncoder : IDisposable
         for (int i = 0; i < SignGroups; i++) _odd[i] = _shape.Signs == SignRule.Even && (BitOperations.PopCount(code.Signs[i]) & 1) != 0;
     }
 
-    private void Correlate()
+    /// <summary>Finds the envelopes of a group's points.</summary>
+    /// <param name="group">The group.</param>
+    /// <param name="usual">The scale at which the group's largest value is on the largest coordinate.</param>
+    private void Envelop(int group, float usual)
     {
-        for (int p = 0; p < _points; p++)
+        // The other groups may force any larger scale on a group, but hardly a much smaller one.
+        float largest = 8 / _shape.Largest;
+        Vector128<float> seeds = Vector128.Create(0.3f, 0.5f, 0.75f, 1.1f) * usual;
+        int count = _shape.Count / _shifts, first = group * _shape.PointsInGroup;
+        for (int p = first; p < first + _shape.PointsInGroup; p++)
         {
-            float* a = A(p);
-            bool odd = _odd[p / _pointsInSigns];
-            float* flipped = !odd ? null : _flipped == null ? a : Flipped(p);
-            GridSearch.Correlate(_shape, _x + (p * _shape.Dimension), _w + (p * _shape.Dimension), a, B(p), flipped);
+            bool odd = IsOdd(p);
+            GridSearch.Correlate(_shape, _x + (p * _shape.Dimension), _w + (p * _shape.Dimension), _a, _b, odd ? _f : null);
+            float* a = odd && !PairsShareSigns ? _f : _a;
+            for (int shift = 0; shift < _shifts; shift++) GridSearch.Envelop(a, _b, shift * count, count, seeds, largest, Plain(p, shift));
+            if (odd && PairsShareSigns) GridSearch.Envelop(_f, _b, 0, count, seeds, largest, _flipped + p);
         }
     }
 
@@ -119,7 +132,8 @@ internal sealed unsafe class GridEncoder : IDisposable
     {
         float largest = 0;
         for (int i = 0; i < _shape.GroupLength; i++) largest = MathF.Max(largest, MathF.Abs(_x[(group * _shape.GroupLength) + i]));
-        float scale = SweepFirst * largest / _shape.Largest, lowest = float.MaxValue, best = 0;
+        float usual = largest / _shape.Largest, scale = SweepFirst * usual, lowest = float.MaxValue, best = 0;
+        Envelop(group, usual);
         for (int step = 0; step < SweepSteps; step += 4)
         {
             Vector128<float> scales = Vector128.Create(
@@ -227,23 +241,18 @@ internal sealed unsafe class GridEncoder : IDisposable
     /// <summary>The least error, less a constant, that a group has at each of four scales.</summary>
     private Vector128<float> Lowest(int group, Vector128<float> scales)
     {
-        int shifts = _shape.OneShiftInGroup ? 2 : 1, count = _shape.Count / shifts, first = group * _shape.PointsInGroup;
+        int first = group * _shape.PointsInGroup;
         Vector128<float> lowest = Vector128.Create(float.MaxValue);
-        for (int shift = 0; shift < shifts; shift++)
+        for (int shift = 0; shift < _shifts; shift++)
         {
             Vector128<float> sum = Vector128<float>.Zero;
-            int offset = shift * count;
             for (int p = first; p < first + _shape.PointsInGroup; p++)
             {
-                Vector128<float> nearest = GridSearch.Lowest(A(p) + offset, B(p) + offset, count, scales);
-                if (_flipped != null && _odd[p / 2])
+                Vector128<float> nearest = Plain(p, shift)->Lowest(scales);
+                if (PairsShareSigns && IsOdd(p))
                 {
-                    // Two points share the odd sign: either the first or the second takes it.
-                    Vector128<float> other = GridSearch.Lowest(Flipped(p), B(p), count, scales);
-                    Vector128<float> second = GridSearch.Lowest(A(p + 1), B(p + 1), count, scales);
-                    Vector128<float> otherSecond = GridSearch.Lowest(Flipped(p + 1), B(p + 1), count, scales);
-                    nearest = Vector128.Min(other + second, nearest + otherSecond);
-                    p++;
+                    Vector128<float> inSecond = nearest + _flipped[p + 1].Lowest(scales);
+                    nearest = Vector128.Min(inSecond, _flipped[p].Lowest(scales) + Plain(++p, 0)->Lowest(scales));
                 }
 
                 sum += nearest;
@@ -256,51 +265,42 @@ internal sealed unsafe class GridEncoder : IDisposable
     }
 
     /// <summary>Finds the points of a group at a scale.</summary>
-    /// <returns>A and B of <see cref="GridSearch"/> over the group, and the squared error, less a constant.</returns>
+    /// <returns>A and B of <see cref="PointEnvelope"/> over the group, and the squared error, less a constant.</returns>
     private (double A, double B, double Error) Choose(int group, float scale, ref GridCode code)
     {
-        int shifts = _shape.OneShiftInGroup ? 2 : 1, count = _shape.Count / shifts, first = group * _shape.PointsInGroup;
+        int first = group * _shape.PointsInGroup;
         double a = 0, b = 0, error = double.MaxValue;
-        Span<int> chosen = stackalloc int[_shape.PointsInGroup];
-        for (int shift = 0; shift < shifts; shift++)
+        Span<ushort> chosen = stackalloc ushort[_shape.PointsInGroup];
+        for (int shift = 0; shift < _shifts; shift++)
         {
-            int offset = shift * count;
             double sumA = 0, sumB = 0;
             for (int i = 0; i < chosen.Length; i++)
             {
-                int p = first + i;
-                if (_flipped != null && _odd[p / 2])
-                {
-                    ChoosePair(p, scale, out chosen[i], out chosen[i + 1], out bool inSecond);
-                    sumA += (inSecond ? A(p) : Flipped(p))[chosen[i]] + (inSecond ? Flipped(p + 1) : A(p + 1))[chosen[i + 1]];
-                    sumB += B(p)[chosen[i]] + B(p + 1)[chosen[i + 1]];
-                    i++;
-                    continue;
-                }
-
-                chosen[i] = offset + GridSearch.Nearest(A(p) + offset, B(p) + offset, count, scale, out _);
-                sumA += A(p)[chosen[i]];
-                sumB += B(p)[chosen[i]];
+                PointEnvelope* envelope = Plain(first + i, shift);
+                if (PairsShareSigns && IsOdd(first + i)) envelope = Flips(first + i, scale) ? _flipped + first + i : envelope;
+                envelope->Lowest(scale, out int line);
+                (int index, float pointA, float pointB) = (*envelope)[line];
+                chosen[i] = (ushort)index;
+                sumA += pointA;
+                sumB += pointB;
             }
 
             double sum = scale * ((scale * sumB) - sumA);
             if (sum >= error) continue;
             (a, b, error) = (sumA, sumB, sum);
-            for (int i = 0; i < chosen.Length; i++) code.Points[first + i] = (ushort)chosen[i];
+            for (int i = 0; i < chosen.Length; i++) code.Points[first + i] = chosen[i];
         }
 
         return (a, b, error);
     }
 
-    /// <summary>Two points of four values of which one has to take a changed sign.</summary>
-    private void ChoosePair(int p, float scale, out int first, out int second, out bool inSecond)
+    /// <summary>Whether a point, and not the other of its pair, takes the changed sign.</summary>
+    private bool Flips(int point, float scale)
     {
-        int plain0 = GridSearch.Nearest(A(p), B(p), _shape.Count, scale, out float error0);
-        int plain1 = GridSearch.Nearest(A(p + 1), B(p + 1), _shape.Count, scale, out float error1);
-        int flipped0 = GridSearch.Nearest(Flipped(p), B(p), _shape.Count, scale, out float flippedError0);
-        int flipped1 = GridSearch.Nearest(Flipped(p + 1), B(p + 1), _shape.Count, scale, out float flippedError1);
-        inSecond = error0 + flippedError1 < flippedError0 + error1;
-        (first, second) = inSecond ? (plain0, flipped1) : (flipped0, plain1);
+        int first = point & ~1, second = first + 1;
+        float inFirst = _flipped[first].Lowest(scale, out _) + Plain(second, 0)->Lowest(scale, out _);
+        float inSecond = Plain(first, 0)->Lowest(scale, out _) + _flipped[second].Lowest(scale, out _);
+        return point == first == (inFirst <= inSecond);
     }
 
     /// <summary>Changes the sign that costs least at the chosen points, wherever the number of minus signs is odd.</summary>
@@ -324,9 +324,9 @@ internal sealed unsafe class GridEncoder : IDisposable
         }
     }
 
-    private float* A(int point) => _a + ((long)point * _shape.Count);
+    /// <summary>True if a point's eight values have an odd number of minus signs, and may not.</summary>
+    private bool IsOdd(int point) => _odd[point * _shape.Dimension / 8];
 
-    private float* B(int point) => _b + ((long)point * _shape.Count);
-
-    private float* Flipped(int point) => _flipped + ((long)point * _shape.Count);
+    /// <summary>The envelope of a point with one of the two shifts; with the cheapest sign changed, if that has to be in this point.</summary>
+    private PointEnvelope* Plain(int point, int shift) => _plain + (shift * _points) + point;
 }

@@ -1,21 +1,24 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Quern.Kernels.Cpu.Formats.Grids;
 
 /// <summary>
-/// The nearest grid point for many scales at once. For values x with weights w and a point g, the squared error at scale s is
-/// <c>Σ w x² + s × (s × B − A)</c> with <c>A = 2 Σ w x g</c> and <c>B = Σ w g²</c>: both are computed once for all points of the grid, after which
-/// a scale costs three operations a point. Lanes are points and nothing is fused, so every tier finds the same point.
+/// Finds the <see cref="PointEnvelope"/> of a grid for a few values. Vector lanes are points and nothing is fused, so every tier finds
+/// the same points.
 /// </summary>
 internal static unsafe class GridSearch
 {
-    /// <summary>Fills A and B for all points of a grid.</summary>
+    private const float SmallestToSeed = 0.6f;
+    private const int LinesUntilRefresh = 6;
+
+    /// <summary>Fills A and B of <see cref="PointEnvelope"/> for all points of a grid.</summary>
     /// <param name="shape">The grid.</param>
     /// <param name="values">[dimension] x.</param>
     /// <param name="weights">[dimension] w.</param>
-    /// <param name="a">[count] A.</param>
-    /// <param name="b">[count] B.</param>
+    /// <param name="a">[count] A, 64-byte aligned.</param>
+    /// <param name="b">[count] B, 64-byte aligned.</param>
     /// <param name="flipped">Null, or [count]: A when the sign of one value, the one that costs least at that point, is changed.</param>
     public static void Correlate(GridShape shape, float* values, float* weights, float* a, float* b, float* flipped)
     {
@@ -55,78 +58,125 @@ internal static unsafe class GridSearch
                 least = Vector256.MinNative(least, product);
             }
 
-            sumA.Store(a + i);
-            sumB.Store(b + i);
-            if (flipped != null) (sumA - (least + least)).Store(flipped + i);
+            sumA.StoreAligned(a + i);
+            sumB.StoreAligned(b + i);
+            if (flipped != null) (sumA - (least + least)).StoreAligned(flipped + i);
         }
     }
 
-    /// <summary>The least <c>s × B − A</c> over the points, for four scales.</summary>
-    public static Vector128<float> Lowest(float* a, float* b, int count, Vector128<float> scales)
+    /// <summary>
+    /// Collects the envelope of some of the lines that <see cref="Correlate"/> left: first those that are lowest at four scales, then whatever
+    /// passes below a kink of the envelope found so far.
+    /// </summary>
+    /// <param name="a">[count] A.</param>
+    /// <param name="b">[count] B.</param>
+    /// <param name="first">Index of the first line to take; a multiple of 8.</param>
+    /// <param name="count">How many to take; a multiple of 8.</param>
+    /// <param name="seeds">Four scales, rising. Scales from a little under the first upwards count.</param>
+    /// <param name="largest">The largest scale that counts.</param>
+    /// <param name="envelope">Result.</param>
+    public static void Envelop(float* a, float* b, int first, int count, Vector128<float> seeds, float largest, PointEnvelope* envelope)
     {
-        float s0 = scales[0], s1 = scales[1], s2 = scales[2], s3 = scales[3];
-        if (!Isa.HasAvx2)
+        float* scales = stackalloc float[PointEnvelope.Capacity + 1], values = stackalloc float[PointEnvelope.Capacity + 1];
+        float smallest = seeds[0] * SmallestToSeed;
+        envelope->Clear();
+        Vector128<int> lowest = Nearest(a + first, b + first, count, seeds) + Vector128.Create(first);
+        for (int k = 0; k < 4; k++) envelope->Add(a[lowest[k]], b[lowest[k]], lowest[k]);
+        int kinks = envelope->Kinks(smallest, largest, scales, values), added = 0;
+        for (int i = first; i < first + count; i += 8)
         {
-            float l0 = float.MaxValue, l1 = l0, l2 = l0, l3 = l0;
-            for (int i = 0; i < count; i++)
+            uint below = Below(a + i, b + i, scales, values, kinks);
+            if (below == 0) continue;
+            added += BitOperations.PopCount(below);
+            for (; below != 0; below &= below - 1)
             {
-                float sumA = a[i], sumB = b[i], v0 = (s0 * sumB) - sumA, v1 = (s1 * sumB) - sumA, v2 = (s2 * sumB) - sumA, v3 = (s3 * sumB) - sumA;
-                l0 = v0 < l0 ? v0 : l0;
-                l1 = v1 < l1 ? v1 : l1;
-                l2 = v2 < l2 ? v2 : l2;
-                l3 = v3 < l3 ? v3 : l3;
+                int index = i + BitOperations.TrailingZeroCount(below);
+                envelope->Add(a[index], b[index], index);
             }
 
-            return Vector128.Create(l0, l1, l2, l3);
+            // An old envelope lets more lines through than the new one would, which costs time and is harmless.
+            if (added < LinesUntilRefresh) continue;
+            added = 0;
+            kinks = envelope->Kinks(smallest, largest, scales, values);
         }
-
-        Vector256<float> lowest0 = Vector256.Create(float.MaxValue), lowest1 = lowest0, lowest2 = lowest0, lowest3 = lowest0;
-        for (int i = 0; i < count; i += 8)
-        {
-            Vector256<float> sumA = Vector256.Load(a + i), sumB = Vector256.Load(b + i);
-            lowest0 = Vector256.MinNative(lowest0, (Vector256.Create(s0) * sumB) - sumA);
-            lowest1 = Vector256.MinNative(lowest1, (Vector256.Create(s1) * sumB) - sumA);
-            lowest2 = Vector256.MinNative(lowest2, (Vector256.Create(s2) * sumB) - sumA);
-            lowest3 = Vector256.MinNative(lowest3, (Vector256.Create(s3) * sumB) - sumA);
-        }
-
-        return Vector128.Create(Least(lowest0), Least(lowest1), Least(lowest2), Least(lowest3));
     }
 
-    /// <summary>The first point with the least <c>s × B − A</c>, and that value.</summary>
-    public static int Nearest(float* a, float* b, int count, float scale, out float lowest)
+    /// <summary>The first line with the least <c>s × B − A</c> for each of four scales.</summary>
+    private static Vector128<int> Nearest(float* a, float* b, int count, Vector128<float> scales)
     {
-        lowest = float.MaxValue;
-        int nearest = 0;
+        int* nearest = stackalloc int[4];
         if (!Isa.HasAvx2)
         {
-            for (int i = 0; i < count; i++)
+            for (int k = 0; k < 4; k++)
             {
-                float value = (scale * b[i]) - a[i];
-                if (value >= lowest) continue;
-                lowest = value;
-                nearest = i;
+                float scale = scales[k], least = float.MaxValue;
+                for (int i = 0; i < count; i++)
+                {
+                    float value = (scale * b[i]) - a[i];
+                    if (value >= least) continue;
+                    least = value;
+                    nearest[k] = i;
+                }
             }
 
-            return nearest;
+            return Vector128.Load(nearest);
         }
 
-        Vector256<float> s = Vector256.Create(scale), least = Vector256.Create(float.MaxValue);
-        for (int i = 0; i < count; i += 8) least = Vector256.MinNative(least, (s * Vector256.Load(b + i)) - Vector256.Load(a + i));
-        lowest = Least(least);
-        least = Vector256.Create(lowest);
-        for (int i = 0; i < count; i += 8)
+        Vector256<float> least0 = Vector256.Create(float.MaxValue), least1 = least0, least2 = least0, least3 = least0;
+        Vector256<float> s0 = Vector256.Create(scales[0]), s1 = Vector256.Create(scales[1]);
+        Vector256<float> s2 = Vector256.Create(scales[2]), s3 = Vector256.Create(scales[3]);
+        Vector256<int> index = Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7), index0 = index, index1 = index, index2 = index, index3 = index;
+        for (int i = 0; i < count; i += 8, index += Vector256.Create(8))
         {
-            uint found = Vector256.Equals(least, (s * Vector256.Load(b + i)) - Vector256.Load(a + i)).ExtractMostSignificantBits();
-            if (found != 0) return i + BitOperations.TrailingZeroCount(found);
+            Vector256<float> sumA = Vector256.LoadAligned(a + i), sumB = Vector256.LoadAligned(b + i);
+            Keep((s0 * sumB) - sumA, index, ref least0, ref index0);
+            Keep((s1 * sumB) - sumA, index, ref least1, ref index1);
+            Keep((s2 * sumB) - sumA, index, ref least2, ref index2);
+            Keep((s3 * sumB) - sumA, index, ref least3, ref index3);
         }
 
-        return 0;
+        return Vector128.Create(First(least0, index0), First(least1, index1), First(least2, index2), First(least3, index3));
     }
 
-    private static float Least(Vector256<float> values)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Keep(Vector256<float> values, Vector256<int> index, ref Vector256<float> least, ref Vector256<int> kept)
     {
-        Vector128<float> four = Vector128.MinNative(values.GetLower(), values.GetUpper());
-        return MathF.Min(MathF.Min(four[0], four[1]), MathF.Min(four[2], four[3]));
+        kept = Vector256.ConditionalSelect(Vector256.LessThan(values, least).AsInt32(), index, kept);
+        least = Vector256.MinNative(values, least);
+    }
+
+    /// <summary>The smallest index among the lanes with the least value.</summary>
+    private static int First(Vector256<float> least, Vector256<int> index)
+    {
+        int lane = 0;
+        for (int i = 1; i < 8; i++)
+        {
+            if (least[i] < least[lane] || (least[i] == least[lane] && index[i] < index[lane])) lane = i;
+        }
+
+        return index[lane];
+    }
+
+    /// <summary>A bit for each of eight lines, set if the line is below a kink.</summary>
+    private static uint Below(float* a, float* b, float* scales, float* values, int kinks)
+    {
+        if (!Isa.HasAvx2)
+        {
+            uint bits = 0;
+            for (int lane = 0; lane < 8; lane++)
+            {
+                for (int k = 0; k < kinks; k++)
+                {
+                    if ((scales[k] * b[lane]) - a[lane] < values[k]) bits |= 1u << lane;
+                }
+            }
+
+            return bits;
+        }
+
+        Vector256<float> sumA = Vector256.LoadAligned(a), sumB = Vector256.LoadAligned(b), below = Vector256<float>.Zero;
+        for (int k = 0; k < kinks; k++)
+            below |= Vector256.LessThan((Vector256.Create(scales[k]) * sumB) - sumA, Vector256.Create(values[k]));
+        return below.ExtractMostSignificantBits();
     }
 }
