@@ -10,7 +10,10 @@ namespace Quern.Kernels.Cpu.Formats.Grids;
 /// </summary>
 internal static unsafe class GridSearch
 {
+    /// <summary>Scales that count begin at this share of the first seed.</summary>
     private const float SmallestToSeed = 0.6f;
+
+    /// <summary>How many lines pass before the kinks are looked at again.</summary>
     private const int LinesUntilRefresh = 6;
 
     /// <summary>Fills A and B of <see cref="PointEnvelope"/> for all points of a grid.</summary>
@@ -22,45 +25,58 @@ internal static unsafe class GridSearch
     /// <param name="flipped">Null, or [count]: A when the sign of one value, the one that costs least at that point, is changed.</param>
     public static void Correlate(GridShape shape, float* values, float* weights, float* a, float* b, float* flipped)
     {
-        int count = shape.Count, dimension = shape.Dimension;
-        float* coordinates = shape.Coordinates;
-        float* doubled = stackalloc float[dimension];
-        for (int j = 0; j < dimension; j++) doubled[j] = 2 * weights[j] * values[j];
         if (!Isa.HasAvx2)
         {
-            for (int i = 0; i < count; i++)
-            {
-                float sumA = 0, sumB = 0, least = float.MaxValue;
-                for (int j = 0; j < dimension; j++)
-                {
-                    float g = coordinates[(j * count) + i], product = doubled[j] * g;
-                    sumA += product;
-                    sumB += weights[j] * g * g;
-                    if (product < least) least = product;
-                }
-
-                a[i] = sumA;
-                b[i] = sumB;
-                if (flipped != null) flipped[i] = sumA - (2 * least);
-            }
-
+            CorrelateScalar(shape, values, weights, a, b, flipped);
             return;
         }
 
-        for (int i = 0; i < count; i += 8)
+        int count = shape.Count;
+        for (int i = 0; i < count; i += 16)
         {
-            Vector256<float> sumA = Vector256<float>.Zero, sumB = sumA, least = Vector256.Create(float.MaxValue);
-            for (int j = 0; j < dimension; j++)
+            Vector256<float> sumA0 = Vector256<float>.Zero, sumA1 = sumA0, sumB0 = sumA0, sumB1 = sumA0;
+            Vector256<float> least0 = Vector256.Create(float.MaxValue), least1 = least0;
+            float* column = shape.Coordinates + i;
+            for (int j = 0; j < shape.Dimension; j++, column += count)
             {
-                Vector256<float> g = Vector256.LoadAligned(coordinates + (j * count) + i), product = Vector256.Create(doubled[j]) * g;
-                sumA += product;
-                sumB += Vector256.Create(weights[j]) * g * g;
-                least = Vector256.MinNative(least, product);
+                Vector256<float> w = Vector256.Create(weights[j]), doubled = Vector256.Create(2 * weights[j] * values[j]);
+                Vector256<float> g0 = Vector256.LoadAligned(column), g1 = Vector256.LoadAligned(column + 8);
+                Vector256<float> product0 = doubled * g0, product1 = doubled * g1;
+                sumA0 += product0;
+                sumA1 += product1;
+                sumB0 += w * g0 * g0;
+                sumB1 += w * g1 * g1;
+                least0 = Vector256.MinNative(least0, product0);
+                least1 = Vector256.MinNative(least1, product1);
             }
 
-            sumA.StoreAligned(a + i);
-            sumB.StoreAligned(b + i);
-            if (flipped != null) (sumA - (least + least)).StoreAligned(flipped + i);
+            sumA0.StoreAligned(a + i);
+            sumA1.StoreAligned(a + i + 8);
+            sumB0.StoreAligned(b + i);
+            sumB1.StoreAligned(b + i + 8);
+            if (flipped == null) continue;
+            (sumA0 - (least0 + least0)).StoreAligned(flipped + i);
+            (sumA1 - (least1 + least1)).StoreAligned(flipped + i + 8);
+        }
+    }
+
+    /// <summary><see cref="Correlate"/> in plain loops, with the same bits.</summary>
+    internal static void CorrelateScalar(GridShape shape, float* values, float* weights, float* a, float* b, float* flipped)
+    {
+        for (int i = 0; i < shape.Count; i++)
+        {
+            float sumA = 0, sumB = 0, least = float.MaxValue;
+            for (int j = 0; j < shape.Dimension; j++)
+            {
+                float g = shape.Coordinates[(j * shape.Count) + i], product = 2 * weights[j] * values[j] * g;
+                sumA += product;
+                sumB += weights[j] * g * g;
+                if (product < least) least = product;
+            }
+
+            a[i] = sumA;
+            b[i] = sumB;
+            if (flipped != null) flipped[i] = sumA - (2 * least);
         }
     }
 
@@ -102,26 +118,9 @@ internal static unsafe class GridSearch
     }
 
     /// <summary>The first line with the least <c>s × B − A</c> for each of four scales.</summary>
-    private static Vector128<int> Nearest(float* a, float* b, int count, Vector128<float> scales)
+    internal static Vector128<int> Nearest(float* a, float* b, int count, Vector128<float> scales)
     {
-        int* nearest = stackalloc int[4];
-        if (!Isa.HasAvx2)
-        {
-            for (int k = 0; k < 4; k++)
-            {
-                float scale = scales[k], least = float.MaxValue;
-                for (int i = 0; i < count; i++)
-                {
-                    float value = (scale * b[i]) - a[i];
-                    if (value >= least) continue;
-                    least = value;
-                    nearest[k] = i;
-                }
-            }
-
-            return Vector128.Load(nearest);
-        }
-
+        if (!Isa.HasAvx2) return NearestScalar(a, b, count, scales);
         Vector256<float> least0 = Vector256.Create(float.MaxValue), least1 = least0, least2 = least0, least3 = least0;
         Vector256<float> s0 = Vector256.Create(scales[0]), s1 = Vector256.Create(scales[1]);
         Vector256<float> s2 = Vector256.Create(scales[2]), s3 = Vector256.Create(scales[3]);
@@ -136,6 +135,25 @@ internal static unsafe class GridSearch
         }
 
         return Vector128.Create(First(least0, index0), First(least1, index1), First(least2, index2), First(least3, index3));
+    }
+
+    /// <summary><see cref="Nearest"/> in plain loops.</summary>
+    internal static Vector128<int> NearestScalar(float* a, float* b, int count, Vector128<float> scales)
+    {
+        int* nearest = stackalloc int[4];
+        for (int k = 0; k < 4; k++)
+        {
+            float scale = scales[k], least = float.MaxValue;
+            for (int i = 0; i < count; i++)
+            {
+                float value = (scale * b[i]) - a[i];
+                if (value >= least) continue;
+                least = value;
+                nearest[k] = i;
+            }
+        }
+
+        return Vector128.Load(nearest);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -158,25 +176,27 @@ internal static unsafe class GridSearch
     }
 
     /// <summary>A bit for each of eight lines, set if the line is below a kink.</summary>
-    private static uint Below(float* a, float* b, float* scales, float* values, int kinks)
+    internal static uint Below(float* a, float* b, float* scales, float* values, int kinks)
     {
-        if (!Isa.HasAvx2)
-        {
-            uint bits = 0;
-            for (int lane = 0; lane < 8; lane++)
-            {
-                for (int k = 0; k < kinks; k++)
-                {
-                    if ((scales[k] * b[lane]) - a[lane] < values[k]) bits |= 1u << lane;
-                }
-            }
-
-            return bits;
-        }
-
+        if (!Isa.HasAvx2) return BelowScalar(a, b, scales, values, kinks);
         Vector256<float> sumA = Vector256.LoadAligned(a), sumB = Vector256.LoadAligned(b), below = Vector256<float>.Zero;
         for (int k = 0; k < kinks; k++)
             below |= Vector256.LessThan((Vector256.Create(scales[k]) * sumB) - sumA, Vector256.Create(values[k]));
         return below.ExtractMostSignificantBits();
+    }
+
+    /// <summary><see cref="Below"/> in plain loops.</summary>
+    internal static uint BelowScalar(float* a, float* b, float* scales, float* values, int kinks)
+    {
+        uint bits = 0;
+        for (int lane = 0; lane < 8; lane++)
+        {
+            for (int k = 0; k < kinks; k++)
+            {
+                if ((scales[k] * b[lane]) - a[lane] < values[k]) bits |= 1u << lane;
+            }
+        }
+
+        return bits;
     }
 }
