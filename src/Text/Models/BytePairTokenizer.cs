@@ -12,7 +12,7 @@ namespace Quern.Text.Models;
 /// </summary>
 internal sealed class BytePairTokenizer : Tokenizer, IPieceSink
 {
-    private const int StackSymbols = 256;
+    private const int StackSymbols = 48;
     private readonly PreTokenizer _preTokenizer;
     private readonly IPieceSink _words;
     private readonly TokenIndex _index;

@@ -12,7 +12,7 @@ namespace Quern.Text.Models;
 /// </summary>
 internal sealed class SentencePieceTokenizer : Tokenizer
 {
-    private const int StackSymbols = 256;
+    private const int StackSymbols = 48;
     private readonly TokenIndex _index;
     private readonly int[] _ranks;
     private readonly int[] _byteIds;
