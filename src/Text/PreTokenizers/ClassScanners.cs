@@ -74,9 +74,9 @@ internal static class ClassScanners
     public static Split DeepSeekWords(bool newlinesAfterPunctuation)
     {
         string newlines = newlinesAfterPunctuation ? @"[\r\n]*|\s*[\r\n]+" : @"|[\r\n]";
-        return new Split(
-            @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+" + newlines + @"|\s+(?!\S)|\s+",
-            newlinesAfterPunctuation ? MatchDeepSeek : null);
+        string pattern =
+            @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+" + newlines + @"|\s+(?!\S)|\s+";
+        return newlinesAfterPunctuation ? new Split(pattern, MatchDeepSeek) : new Split(pattern);
     }
 
     private static int MatchDeepSeek(ReadOnlySpan<byte> text, int position)

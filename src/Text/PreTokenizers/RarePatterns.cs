@@ -1,18 +1,17 @@
+using Quern.Text.Unicode;
+
 namespace Quern.Text.PreTokenizers;
 
 /// <summary>Expressions of single models. Most run as regular expressions: a scanner is worth its lines only where many models share it.</summary>
 internal static class RarePatterns
 {
-    /// <summary>Groups of three digits, counted from the right end of the number.</summary>
-    public static readonly Split NumbersFromTheRight = new(@"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))");
-
-    /// <summary>The same for numbers that no letter follows.</summary>
-    public static readonly Split CohereNumbers = new(@"\d{1,3}(?=(?:\d{3})*\b)");
-
-    /// <summary>The places within a number where a multiple of three digits is left.</summary>
-    public static readonly Split ThreeDigitsFromTheRight = new(@"(?=(\d{3})+(?!\d))");
-
-    public static readonly Split TrailingSpace = new(@"\s+\z");
+    /// <summary>White space at the end of the text.</summary>
+    public static readonly Split TrailingSpace = new(@"\s+\z", (text, position) =>
+    {
+        // Behind white space the expression was tried already, so that a long run is walked once.
+        if (position > 0 && (CodePoints.ClassAt(text, CodePoints.Previous(text, position), out _) & CharacterClass.Space) != 0) return position;
+        return CodePoints.Run(text, position, CharacterClass.Space) == text.Length ? text.Length : position;
+    });
 
     /// <summary>Words of cased scripts. The ranges beyond U+FFFF of the original are folded into Ѐ and ѐ by <see cref="CollapsedText"/>.</summary>
     public static readonly Split DeepSeekCasedLetters = new(
