@@ -13,7 +13,9 @@ internal static unsafe class AffineSearch
     private const int Length = 32, Steps = 9;
     private const float StepSize = 0.1f;
 
-    /// <summary>The plain way where <paramref name="importance"/> is null, else the search; returns the bits of d in the low half and of m in the high half.</summary>
+    /// <summary>
+    /// The plain way where <paramref name="importance"/> is null, else the search; returns the bits of d in the low half and of m in the high half.
+    /// </summary>
     public static uint Quantize(float* values, float* importance, int levels, byte* codes)
     {
         float lowest = values[0], highest = values[0];

@@ -85,7 +85,13 @@ public unsafe class FormatQuantizeTests
         foreach (float scale in new[] { 1e-42f, 1e-30f, 1e-8f, 1f, 1e3f })
         {
             float[] source = Normal(new Random(4), 1024);
-            for (int i = 0; i < source.Length; i++) source[i] = i < 256 ? 1.5f * scale : i < 512 ? Math.Abs(source[i]) * scale : i % 64 == 0 ? source[i] * scale : i % 3 * 1e-3f * scale;
+            for (int i = 0; i < source.Length; i++)
+            {
+                // A constant stretch, a one-sided one, and one of outliers among tiny values.
+                float value = i < 256 ? 1.5f : i < 512 ? Math.Abs(source[i]) : i % 64 == 0 ? source[i] : i % 3 * 1e-3f;
+                source[i] = value * scale;
+            }
+
             Assert.All(Decode(format, Quantize(format, source, []), source.Length), v => Assert.True(float.IsFinite(v)));
             Assert.All(Decode(format, Quantize(format, source, weights), source.Length), v => Assert.True(float.IsFinite(v)));
         }
