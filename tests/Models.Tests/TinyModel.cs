@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Quern.Gguf;
+using Quern.Kernels.Cpu.Formats;
 
 namespace Quern.Models.Tests;
 
@@ -33,7 +33,7 @@ public sealed class TinyModel
     /// <summary>Tensors by name: the shape as GGUF writes it, and the values.</summary>
     public Dictionary<string, (long[] Shape, float[] Values)> Tensors { get; } = [];
 
-    /// <summary>ggml type of every tensor's bytes that are not binary32, by name.</summary>
+    /// <summary>The ggml type of every tensor that is not stored as binary32, by name; of a type without a format the bytes mean nothing.</summary>
     public Dictionary<string, int> OtherTypes { get; } = [];
 
     /// <summary>Sets a key of the architecture.</summary>
@@ -46,15 +46,24 @@ public sealed class TinyModel
 
     public void Bias(string name, int length) => Add(name, [length], length, 0, 0.3);
 
+    /// <summary>Stores every matrix whose rows are whole blocks in a format.</summary>
+    public TinyModel Quantise(WeightFormat format)
+    {
+        foreach ((string name, (long[] shape, float[] _)) in Tensors)
+            if (shape.Length > 1 && shape[0] % format.Info.BlockLength == 0) OtherTypes[name] = format.Info.TypeId;
+        return this;
+    }
+
     public GgufFile Open()
     {
         GgufWriter writer = new();
         foreach ((string key, object value) in Metadata) writer.Set(key, value);
         foreach ((string name, (long[] shape, float[] values)) in Tensors)
         {
-            byte[] bytes = MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
-            if (OtherTypes.TryGetValue(name, out int type)) writer.AddTensor(name, type, shape, bytes.AsMemory(0, (int)GgmlTypes.Find(type)!.Bytes(values.Length)));
-            else writer.AddTensor(name, 0, shape, bytes);
+            int type = OtherTypes.GetValueOrDefault(name);
+            byte[] bytes = new byte[GgmlTypes.Find(type)!.Bytes(values.Length)];
+            FormatTable.Find(type)?.Quantize(values, [], bytes);
+            writer.AddTensor(name, type, shape, bytes);
         }
 
         using MemoryStream stream = new();
