@@ -19,4 +19,11 @@ public class OracleGoldenTests
         using LoadedModel model = new(GgufFile.Open(golden.ModelPath), new OracleBackend(), golden.ContextLength);
         Close.AssertAll(golden.Logits, model.Evaluate(golden.Tokens), golden.Vocabulary, Tolerance);
     }
+
+    [SharedFact]
+    public void EveryArchitectureHasAReference()
+    {
+        HashSet<string> tested = [.. Names.Select(name => GoldenModel.Load((string)name[0]).Architecture)];
+        Assert.All(ArchitectureTable.All, entry => Assert.Contains(entry.Name, tested));
+    }
 }
