@@ -59,6 +59,19 @@ public sealed class GgufTensor
         ? _map.Slice(Offset, (int)ByteLength)
         : throw new InvalidOperationException($"tensor '{Name}' has {ByteLength} bytes, more than a span holds; use Address");
 
+    /// <summary>A part of the bytes, valid until the file is disposed.</summary>
+    /// <param name="offset">Bytes from the tensor's first.</param>
+    /// <param name="length">Number of bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The tensor ends before.</exception>
+    /// <exception cref="ObjectDisposedException">The file was closed.</exception>
+    public ReadOnlySpan<byte> Slice(long offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, ByteLength - length);
+        return _map.Slice(Offset + offset, length);
+    }
+
     /// <summary>The name, the type and the dimensions.</summary>
     public override string ToString() => $"{Name} {TypeName} [{string.Join(", ", Dimensions)}]";
 }
