@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using Quern.Engine.Sampling;
+
+namespace Quern.Engine;
+
+/// <summary>
+/// Tokens chosen one after the other on a session. <see cref="Step"/> allocates no managed memory after the first one; text is made elsewhere.
+/// </summary>
+public sealed class Generation
+{
+    private readonly Session _session;
+    private readonly GenerationOptions _options;
+    private readonly SamplerChain _sampler;
+    private readonly CancellationToken _cancellation;
+    private readonly int[] _excluded;
+    private readonly int[] _step = new int[1];
+    private int[]? _prompt;
+    private int _promptTokens;
+    private int _generated;
+    private int _decodeSteps;
+    private long _promptTicks;
+    private long _decodeTicks;
+
+    internal Generation(Session session, int[] prompt, GenerationOptions options, CancellationToken cancellation)
+    {
+        if (options.MaxTokens is < 0) throw new ArgumentOutOfRangeException(nameof(options), options.MaxTokens, $"MaxTokens is {options.MaxTokens}; expected at least 0");
+        _session = session;
+        _options = options;
+        _cancellation = cancellation;
+        _prompt = session.Pending < 0 ? prompt : [session.Pending, .. prompt];
+        if (_prompt.Length == 0) throw new ArgumentException("there are no tokens to begin with; expected a prompt of at least one", nameof(prompt));
+        QuernModel model = session.Model;
+        if (_prompt.Length > session.Remaining) throw ContextFullException.OfSession(model.ContextLength, session.Length, _prompt.Length);
+        _sampler = model.CreateSampler(options.Sampling);
+        _excluded = [.. model.Vocabulary.SuppressedTokens.Concat(options.IgnoreEos ? model.Vocabulary.EndOfGeneration : []).Where(id => id < model.VocabularySize)];
+        foreach (int token in _prompt) _sampler.Accept(token);
+        if (options.MaxTokens == 0) Finish = FinishReason.Length;
+    }
+
+    /// <summary>What <see cref="Step"/> returns when there is no token any more.</summary>
+    public const int None = -1;
+
+    /// <summary>Why the generation ended; null while it goes on.</summary>
+    public FinishReason? Finish { get; private set; }
+
+    /// <summary>What it cost so far.</summary>
+    public GenerationStatistics Statistics => new(
+        _promptTokens, Stopwatch.GetElapsedTime(0, _promptTicks), _generated, _decodeSteps, Stopwatch.GetElapsedTime(0, _decodeTicks), _sampler.Seed);
+
+    /// <summary>Evaluates the prompt or the last token, and chooses the next one.</summary>
+    /// <returns>The token, or <see cref="None"/> after the end.</returns>
+    /// <exception cref="ContextFullException">Other sessions hold the rest of the cache.</exception>
+    public int Step()
+    {
+        if (Finish is not null) return None;
+        if (_cancellation.IsCancellationRequested) return End(FinishReason.Cancelled);
+        if (_prompt is null && _session.Remaining == 0) return End(FinishReason.Context);
+        long start = Stopwatch.GetTimestamp();
+        if (!TryEvaluate()) return End(FinishReason.Cancelled);
+        int token = Choose();
+        long ticks = Stopwatch.GetTimestamp() - start;
+        if (_prompt is not null)
+        {
+            (_promptTokens, _promptTicks) = (_prompt.Length, ticks);
+            _prompt = null;
+        }
+        else
+        {
+            _decodeSteps++;
+            _decodeTicks += ticks;
+        }
+
+        if (!_options.IgnoreEos && _session.Model.Vocabulary.IsEndOfGeneration(token)) return End(FinishReason.Eos);
+        _session.Pending = _step[0] = token;
+        _generated++;
+        if (_generated == _options.MaxTokens) Finish = FinishReason.Length;
+        return token;
+    }
+
+    /// <summary>Ends the generation, as when its text contains a stop text.</summary>
+    public void Stop()
+    {
+        if (Finish is null or FinishReason.Length) Finish = FinishReason.Stop;
+    }
+
+    private int End(FinishReason reason)
+    {
+        Finish = reason;
+        return None;
+    }
+
+    private bool TryEvaluate()
+    {
+        if (_prompt is null)
+        {
+            _session.Evaluate(_step, CancellationToken.None);
+            return true;
+        }
+
+        try
+        {
+            _session.Evaluate(_prompt, _cancellation);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private int Choose()
+    {
+        Span<float> logits = _session.LastLogits;
+        foreach (int token in _excluded) logits[token] = float.NegativeInfinity;
+        int chosen = _sampler.Sample(logits);
+        _sampler.Accept(chosen);
+        return chosen;
+    }
+}

@@ -1,0 +1,41 @@
+using Quern.Engine.Sampling;
+
+namespace Quern.Engine;
+
+/// <summary>What to generate.</summary>
+public sealed record GenerationOptions
+{
+    /// <summary>The most tokens to generate; null for as many as fit in the context.</summary>
+    public int? MaxTokens { get; init; }
+
+    /// <summary>How tokens are chosen.</summary>
+    public SamplingOptions Sampling { get; init; } = SamplingOptions.Default;
+
+    /// <summary>Texts that end the generation; they are not part of what it yields.</summary>
+    public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>Never choose a token that ends the text.</summary>
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>Read the names of special tokens in a prompt (<c>&lt;|im_end|&gt;</c>) as those tokens. For prompts from a template, never for a user's text.</summary>
+    public bool ParseSpecial { get; init; }
+}
+
+/// <summary>Why a generation ended.</summary>
+public enum FinishReason
+{
+    /// <summary><see cref="GenerationOptions.MaxTokens"/> were generated.</summary>
+    Length,
+
+    /// <summary>One of <see cref="GenerationOptions.Stop"/> appeared.</summary>
+    Stop,
+
+    /// <summary>The model ended its text.</summary>
+    Eos,
+
+    /// <summary>The context is full.</summary>
+    Context,
+
+    /// <summary>The caller cancelled.</summary>
+    Cancelled,
+}

@@ -1,0 +1,28 @@
+namespace Quern.Engine;
+
+/// <summary>What a generation cost. Time that its caller takes between tokens is not counted.</summary>
+/// <param name="PromptTokens">Tokens evaluated before the first was chosen.</param>
+/// <param name="PromptTime">Until the first token was chosen.</param>
+/// <param name="GeneratedTokens">Tokens handed out.</param>
+/// <param name="DecodeSteps">Passes of one token after the prompt's.</param>
+/// <param name="DecodeTime">The time of those.</param>
+/// <param name="Seed">The seed of the random numbers.</param>
+public readonly record struct GenerationStatistics(
+    int PromptTokens, TimeSpan PromptTime, int GeneratedTokens, int DecodeSteps, TimeSpan DecodeTime, ulong Seed)
+{
+    /// <summary>Prompt tokens a second; 0 before the first token.</summary>
+    public double PromptTokensPerSecond => PromptTime > TimeSpan.Zero ? PromptTokens / PromptTime.TotalSeconds : 0;
+
+    /// <summary>Tokens a second, one after the other; 0 before the second token.</summary>
+    public double TokensPerSecond => DecodeTime > TimeSpan.Zero ? DecodeSteps / DecodeTime.TotalSeconds : 0;
+}
+
+/// <summary>
+/// A step of a generation. Every token comes with the text that became certain with it: none while a character is incomplete or a stop text may
+/// have begun. The last element has no token, the rest of the text, the reason and the statistics.
+/// </summary>
+/// <param name="Text">Text to append, perhaps empty.</param>
+/// <param name="Token">The token, or −1 in the last element.</param>
+/// <param name="Finish">Why the generation ended, in the last element.</param>
+/// <param name="Statistics">What it cost, in the last element.</param>
+public readonly record struct GeneratedText(string Text, int Token, FinishReason? Finish = null, GenerationStatistics? Statistics = null);

@@ -1,0 +1,50 @@
+using Quern.Kernels.Cpu;
+
+namespace Quern.Engine;
+
+/// <summary>How a model is loaded.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>Threads that compute, the caller's included; null for one a core.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>True to keep activations and products in binary32: slower, and equal to a reference to its last digits.</summary>
+    public bool Exact { get; init; }
+
+    /// <summary>
+    /// The most tokens that one session holds; null for what the model was trained with, but no more than <see cref="DefaultContextLength"/>, because
+    /// a context takes memory.
+    /// </summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>Tokens that all sessions of the model together hold; null for one session's <see cref="ContextLength"/>.</summary>
+    public int? CacheTokens { get; init; }
+
+    /// <summary>Tokens of a prompt that are computed in one pass. More are faster and take more memory.</summary>
+    public int BatchTokens { get; init; } = 512;
+
+    /// <summary>How keys and values are stored; null for binary16, or binary32 with <see cref="Exact"/>.</summary>
+    public KvType? KvType { get; init; }
+
+    /// <summary>The pre-tokenizer instead of the one that the file names, or null.</summary>
+    public string? PreTokenizer { get; init; }
+
+    /// <summary>The context length where neither the caller nor the model asks for a smaller one.</summary>
+    public const int DefaultContextLength = 4096;
+
+    internal KvType EffectiveKvType => KvType ?? (Exact ? Kernels.Cpu.KvType.F32 : Kernels.Cpu.KvType.F16);
+
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    internal void Validate()
+    {
+        Positive(Threads, nameof(Threads));
+        Positive(ContextLength, nameof(ContextLength));
+        Positive(CacheTokens, nameof(CacheTokens));
+        Positive(BatchTokens, nameof(BatchTokens));
+    }
+
+    private static void Positive(int? value, string name)
+    {
+        if (value is <= 0) throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; expected at least 1");
+    }
+}

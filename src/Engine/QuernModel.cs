@@ -1,0 +1,222 @@
+using System.Diagnostics;
+using Quern.Engine.Sampling;
+using Quern.Gguf;
+using Quern.Kernels.Cpu;
+using Quern.Models;
+using Quern.Text;
+
+namespace Quern.Engine;
+
+/// <summary>
+/// A model, ready to run: its file, its tokenizer, its weights on a back end, and the cache that its sessions share. Thread-safe; dispose it after its
+/// sessions.
+/// </summary>
+/// <example>
+/// <code>
+/// using QuernModel model = QuernModel.Load("model.gguf");
+/// using Session session = model.CreateSession();
+/// await foreach (GeneratedText piece in session.GenerateAsync("Once upon a time")) Console.Write(piece.Text);
+/// </code>
+/// </example>
+public sealed class QuernModel : IDisposable
+{
+    private readonly GgufFile _file;
+    private readonly Model _model;
+    private readonly Backend _backend;
+    private readonly KvCache _cache;
+    private readonly IDisposable? _threads;
+    private readonly Lock _turn = new();
+    private readonly Lock _breakersTurn = new();
+    private readonly HashSet<Session> _sessions = [];
+    private DryBreakers? _breakers;
+    private IReadOnlyList<string> _breakerTexts = [];
+    private bool _disposed;
+
+    private QuernModel(GgufFile file, Vocabulary vocabulary, Model model, Backend backend, IDisposable? threads, ModelOptions options, int contextLength)
+    {
+        (_file, Vocabulary, _model, _backend, _threads, Options, ContextLength) = (file, vocabulary, model, backend, threads, options, contextLength);
+        Tokenizer = Tokenizer.Create(vocabulary);
+        Pages = new KvPages(KvLayout.PagesFor(options.CacheTokens ?? contextLength));
+        _cache = backend.CreateKvCache(new KvLayout(model.KvLayers, options.EffectiveKvType, Pages.Count));
+        Warnings = [.. Doubts()];
+    }
+
+    /// <summary>The model's sizes and constants.</summary>
+    public ModelConfig Config => _model.Config;
+
+    /// <summary>The file's metadata.</summary>
+    public GgufMetadata Metadata => _file.Metadata;
+
+    /// <summary>The file.</summary>
+    public GgufFile File => _file;
+
+    /// <summary>The tokens.</summary>
+    public Vocabulary Vocabulary { get; }
+
+    /// <summary>Makes tokens from text and text from tokens.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>How the model was loaded.</summary>
+    public ModelOptions Options { get; }
+
+    /// <summary>Tokens that a session holds.</summary>
+    public int ContextLength { get; }
+
+    /// <summary>Number of logits.</summary>
+    public int VocabularySize => _model.Config.VocabularySize;
+
+    /// <summary>What computes: processor, instruction set, threads.</summary>
+    public string BackendDescription => _backend.Description;
+
+    /// <summary>Threads that compute.</summary>
+    public int Threads { get; private init; }
+
+    /// <summary>Time that loading took.</summary>
+    public TimeSpan LoadTime { get; private set; }
+
+    /// <summary>Bytes of the weights.</summary>
+    public long WeightBytes => _model.WeightBytes;
+
+    /// <summary>Bytes of the cache of keys and values, all of it.</summary>
+    public long CacheBytes => _cache.Bytes;
+
+    /// <summary>What a user should know about this model and these options, one sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; }
+
+    internal KvPages Pages { get; }
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="path">A GGUF file, or the first of a split set.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="progress">Told while weights are bound.</param>
+    /// <param name="cancellation">Looked at between tensors.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or no model that Quern can run; the message says where and why.</exception>
+    /// <exception cref="NotSupportedException">The tokenizer or the architecture is not known; the message names it and those that are.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static QuernModel Load(
+        string path, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        options ??= new ModelOptions();
+        options.Validate();
+        long start = Stopwatch.GetTimestamp();
+        GgufFile file = GgufFile.Open(path);
+        ThreadTeam team = new(options.Threads ?? MachineInfo.CoreCount);
+        CpuBackend backend = new(team, options.Exact ? ComputeMode.Exact : ComputeMode.Fast);
+        QuernModel model = Load(file, options, backend, team, team.Threads, progress, cancellation);
+        model.LoadTime = Stopwatch.GetElapsedTime(start);
+        return model;
+    }
+
+    /// <summary>Loads a model on a back end; owns the file, the back end and the threads from here on.</summary>
+    internal static QuernModel Load(
+        GgufFile file, ModelOptions options, Backend backend, IDisposable? team, int threads, IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    {
+        try
+        {
+            // An unknown architecture has unknown keys: it is refused by the table, with the names of those that are known.
+            bool known = ArchitectureTable.Find(file.Metadata.GetString("general.architecture")) is not null;
+            int trained = known ? ModelConfig.Read(file).ContextLength : 1;
+            int contextLength = options.ContextLength ?? Math.Min(trained, ModelOptions.DefaultContextLength);
+            Model model = ArchitectureTable.Load(file, backend, contextLength, new CancellingProgress(progress, cancellation));
+            Vocabulary vocabulary = Vocabulary.Read(file.Metadata.Find, options.PreTokenizer);
+            return new QuernModel(file, vocabulary, model, backend, team, options, contextLength) { Threads = threads };
+        }
+        catch
+        {
+            backend.Dispose();
+            team?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Begins a sequence.</summary>
+    public Session CreateSession()
+    {
+        lock (_sessions)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Session session = new(this);
+            _sessions.Add(session);
+            return session;
+        }
+    }
+
+    /// <summary>Ends all sessions and frees the model.</summary>
+    public void Dispose()
+    {
+        Session[] sessions;
+        lock (_sessions)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            sessions = [.. _sessions];
+        }
+
+        foreach (Session session in sessions) session.Dispose();
+        lock (_turn)
+        {
+            _cache.Dispose();
+            _backend.Dispose();
+            _threads?.Dispose();
+            _file.Dispose();
+        }
+    }
+
+    internal TensorBuffer AllocateLogits(int rows) => _backend.Allocate(rows, VocabularySize);
+
+    internal void Forward(Batch batch, Tensor logits)
+    {
+        lock (_turn)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _model.Forward(batch, _cache, _backend, logits);
+        }
+    }
+
+    internal void Closed(Session session)
+    {
+        lock (_sessions) _sessions.Remove(session);
+    }
+
+    internal ContextFullException CacheFull(int wanted) =>
+        ContextFullException.OfCache(Pages.Count * KvLayout.PageTokens, (Pages.Count - Pages.FreeCount) * KvLayout.PageTokens, wanted);
+
+    internal SamplerChain CreateSampler(SamplingOptions options) => new(options, VocabularySize, ContextLength, Breakers(options));
+
+    // Finding the tokens of DRY's breakers looks at the whole vocabulary: once is enough for all generations with the same ones.
+    private DryBreakers? Breakers(SamplingOptions options)
+    {
+        if (options.DryMultiplier == 0) return null;
+        lock (_breakersTurn)
+        {
+            if (_breakers is null || !_breakerTexts.SequenceEqual(options.DrySequenceBreakers))
+            {
+                _breakerTexts = [.. options.DrySequenceBreakers];
+                _breakers = DryBreakers.FromText(
+                    _breakerTexts, VocabularySize, token => Tokenizer.Piece(token).ToArray(), text => Tokenizer.Encode(text, addSpecial: false, parseSpecial: false));
+            }
+
+            return _breakers;
+        }
+    }
+
+    private IEnumerable<string> Doubts()
+    {
+        if (ContextLength > Config.ContextLength)
+            yield return $"the context of {ContextLength} tokens is longer than the {Config.ContextLength} that the model was trained with; text may degrade behind them";
+        if (Vocabulary.Count != VocabularySize)
+            yield return $"the tokenizer has {Vocabulary.Count} tokens and the model {VocabularySize}";
+    }
+
+    private sealed class CancellingProgress(IProgress<LoadProgress>? inner, CancellationToken cancellation) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            inner?.Report(value);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using Quern.Kernels.Cpu;
+
+namespace Quern.Engine;
+
+/// <summary>The logits of consecutive tokens.</summary>
+/// <param name="first">Index of the first token among those given.</param>
+/// <param name="count">Number of tokens.</param>
+/// <param name="logits">[count, vocabulary], row-major; valid during the call.</param>
+public delegate void LogitsReader(int first, int count, ReadOnlySpan<float> logits);
+
+/// <summary>
+/// One sequence of tokens with its keys and values. Sessions of a model may be used from different threads, one session by one thread at a time; their
+/// passes take turns.
+/// </summary>
+public sealed partial class Session : IDisposable
+{
+    // Logits of all positions are computed in chunks of at most this size.
+    private const long MostLogitsBytes = 64 << 20;
+
+    private readonly QuernModel _model;
+    private readonly SequencePages _pages;
+    private readonly Batch _batch;
+    private readonly TensorBuffer _logits;
+    private TensorBuffer? _allLogits;
+    private bool _disposed;
+
+    internal Session(QuernModel model)
+    {
+        _model = model;
+        _pages = new SequencePages(model.Pages, model.ContextLength);
+        _batch = new Batch(Math.Min(model.Options.BatchTokens, model.ContextLength));
+        _logits = model.AllocateLogits(1);
+    }
+
+    /// <summary>The model.</summary>
+    public QuernModel Model => _model;
+
+    /// <summary>Tokens evaluated.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>Tokens for which there is still room.</summary>
+    public int Remaining => _model.ContextLength - Length;
+
+    /// <summary>The token that a generation chose last, or −1. It is evaluated with whatever the next generation begins with.</summary>
+    internal int Pending { get; set; } = -1;
+
+    /// <summary>Appends tokens.</summary>
+    /// <param name="tokens">At least one id.</param>
+    /// <param name="cancellation">Looked at between passes; tokens of passes that were finished stay.</param>
+    /// <returns>[vocabulary] The logits after the last token, valid until the session is used again.</returns>
+    /// <exception cref="ContextFullException">There is no room for so many tokens; none were added.</exception>
+    /// <exception cref="ArgumentException">An id is not in the vocabulary, or there is none.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public ReadOnlySpan<float> Evaluate(scoped ReadOnlySpan<int> tokens, CancellationToken cancellation = default)
+    {
+        Reserve(tokens);
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int count = Math.Min(tokens.Length, _batch.Capacity);
+            bool last = count == tokens.Length;
+            Pass(tokens[..count], last ? BatchOutputs.Last : BatchOutputs.None, _logits.Tensor);
+            if (last) return _logits.Tensor.AsSpan();
+            tokens = tokens[count..];
+        }
+    }
+
+    /// <summary>Appends tokens and hands out the logits after each of them, in chunks.</summary>
+    /// <param name="tokens">At least one id.</param>
+    /// <param name="reader">Called for each chunk, in order.</param>
+    /// <param name="cancellation">Looked at between passes.</param>
+    /// <exception cref="ContextFullException">There is no room for so many tokens; none were added.</exception>
+    /// <exception cref="ArgumentException">An id is not in the vocabulary, or there is none.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void EvaluateAll(scoped ReadOnlySpan<int> tokens, LogitsReader reader, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        Reserve(tokens);
+        int rows = (int)Math.Clamp(MostLogitsBytes / (sizeof(float) * (long)_model.VocabularySize), 1, _batch.Capacity);
+        _allLogits ??= _model.AllocateLogits(rows);
+        for (int first = 0; first < tokens.Length;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int count = Math.Min(rows, tokens.Length - first);
+            Tensor logits = _allLogits.Tensor.FirstRows(count);
+            Pass(tokens.Slice(first, count), BatchOutputs.All, logits);
+            reader(first, count, logits.AsSpan());
+            first += count;
+        }
+    }
+
+    /// <summary>Forgets all tokens behind the first <paramref name="length"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The session has fewer.</exception>
+    public void Truncate(int length)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (length < 0 || length > Length) throw new ArgumentOutOfRangeException(nameof(length), length, $"a session of {Length} tokens cannot be cut to {length}");
+        Length = length;
+        Pending = -1;
+        _pages.TryResize(length);
+    }
+
+    /// <summary>Gives the session's memory back to the model.</summary>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _pages.TryResize(0);
+        _logits.Dispose();
+        _allLogits?.Dispose();
+        _model.Closed(this);
+    }
+
+    /// <summary>The logits of the last <see cref="Evaluate"/>, to be changed before sampling.</summary>
+    internal Span<float> LastLogits => _logits.Tensor.AsSpan();
+
+    private void Reserve(scoped ReadOnlySpan<int> tokens)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (tokens.IsEmpty) throw new ArgumentException("there are no tokens; expected at least one", nameof(tokens));
+        foreach (int token in tokens)
+        {
+            if ((uint)token >= (uint)_model.VocabularySize)
+                throw new ArgumentException($"there is no token {token}; expected an id below {_model.VocabularySize}", nameof(tokens));
+        }
+
+        if (tokens.Length > Remaining) throw ContextFullException.OfSession(_model.ContextLength, Length, tokens.Length);
+        if (!_pages.TryResize(Length + tokens.Length)) throw _model.CacheFull(tokens.Length);
+        Pending = -1;
+    }
+
+    private void Pass(scoped ReadOnlySpan<int> tokens, BatchOutputs outputs, Tensor logits)
+    {
+        _batch.Clear();
+        _batch.Add(tokens, Length, _pages.Table, outputs);
+        _model.Forward(_batch, logits);
+        Length += tokens.Length;
+    }
+}

@@ -1,0 +1,42 @@
+using Quern.Engine.Sampling;
+
+namespace Quern.Engine.Tests;
+
+/// <summary>These tests count the bytes that the whole process allocates, so nothing runs beside them.</summary>
+[CollectionDefinition(nameof(RunsAlone), DisableParallelization = true)]
+public sealed class RunsAlone;
+
+[Collection(nameof(RunsAlone))]
+public sealed class DecodeAllocationTests : IDisposable
+{
+    private const int WarmUp = 12;
+    private const int Steps = 20;
+    private readonly TinyModel _file = new();
+
+    public void Dispose() => _file.Dispose();
+
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(2, false)]
+    [InlineData(2, true)]
+    public void A_decode_step_allocates_no_managed_memory_on_any_thread(int threads, bool exact)
+    {
+        SamplingOptions sampling = new() { Seed = 3, RepeatPenalty = 1.1f, DryMultiplier = 0.5f };
+        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = threads, Exact = exact });
+        using Session session = model.CreateSession();
+        // The runtime allocates a little now and then by itself; a step that allocates would do so in every round.
+        long least = long.MaxValue;
+        for (int round = 0; round < 5 && least > 0; round++)
+        {
+            session.Truncate(0);
+            Generation generation = session.Start("once", new GenerationOptions { Sampling = sampling, IgnoreEos = true });
+            for (int i = 0; i < WarmUp; i++) generation.Step();
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            for (int i = 0; i < Steps; i++) generation.Step();
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+            Assert.Null(generation.Finish);
+        }
+
+        Assert.Equal(0, least);
+    }
+}

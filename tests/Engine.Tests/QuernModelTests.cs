@@ -1,0 +1,79 @@
+using Quern.Kernels.Cpu;
+using Quern.Models;
+
+namespace Quern.Engine.Tests;
+
+public sealed class QuernModelTests : IDisposable
+{
+    private readonly TinyModel _file = new();
+
+    public void Dispose() => _file.Dispose();
+
+    [Fact]
+    public void A_model_tells_what_it_is()
+    {
+        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = 1 });
+        Assert.Equal("llama", model.Config.Architecture);
+        Assert.Equal("tiny", model.Metadata.GetString("general.name"));
+        Assert.Equal(TinyModel.VocabularySize, model.VocabularySize);
+        Assert.Equal(TinyModel.TrainedContext, model.ContextLength);
+        Assert.Equal(1, model.Threads);
+        Assert.Empty(model.Warnings);
+        Assert.True(model.LoadTime > TimeSpan.Zero);
+        Assert.Equal(model.File.Tensors.Sum(tensor => tensor.ByteLength), model.WeightBytes);
+        // Two layers of two heads of 16 keys and 16 values, binary16, in whole pages.
+        Assert.Equal(2L * 2 * (16 + 16) * 2 * TinyModel.TrainedContext, model.CacheBytes);
+    }
+
+    [Fact]
+    public void Exact_stores_keys_and_values_in_binary32_unless_asked()
+    {
+        using QuernModel fast = QuernModel.Load(_file.Path);
+        using QuernModel exact = QuernModel.Load(_file.Path, new ModelOptions { Exact = true });
+        using QuernModel mixed = QuernModel.Load(_file.Path, new ModelOptions { Exact = true, KvType = KvType.F16 });
+        Assert.Equal(2 * fast.CacheBytes, exact.CacheBytes);
+        Assert.Equal(fast.CacheBytes, mixed.CacheBytes);
+    }
+
+    [Fact]
+    public void A_context_longer_than_the_trained_one_is_allowed_with_a_warning()
+    {
+        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { ContextLength = 200 });
+        Assert.Equal(200, model.ContextLength);
+        Assert.Contains("longer than the 96", Assert.Single(model.Warnings), StringComparison.Ordinal);
+        using Session session = model.CreateSession();
+        session.Evaluate([.. Enumerable.Repeat(5, 200)]);
+    }
+
+    [Fact]
+    public void Progress_ends_with_all_bytes()
+    {
+        Collected progress = new();
+        using QuernModel model = QuernModel.Load(_file.Path, null, progress);
+        Assert.NotEmpty(progress.Reports);
+        Assert.Equal(progress.Reports[^1].ByteCount, progress.Reports[^1].Bytes);
+    }
+
+    [Fact]
+    public void Loading_can_be_cancelled() =>
+        Assert.Throws<OperationCanceledException>(() => QuernModel.Load(_file.Path, cancellation: new CancellationToken(true)));
+
+    [Fact]
+    public void Options_out_of_range_are_refused_by_name()
+    {
+        Assert.Contains("Threads is 0", Assert.Throws<ArgumentOutOfRangeException>(() => QuernModel.Load(_file.Path, new ModelOptions { Threads = 0 })).Message, StringComparison.Ordinal);
+        Assert.Contains("ContextLength is -5", Assert.Throws<ArgumentOutOfRangeException>(() => QuernModel.Load(_file.Path, new ModelOptions { ContextLength = -5 })).Message, StringComparison.Ordinal);
+        Assert.Contains("BatchTokens is 0", Assert.Throws<ArgumentOutOfRangeException>(() => QuernModel.Load(_file.Path, new ModelOptions { BatchTokens = 0 })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_file_is_named() =>
+        Assert.Contains("no-such.gguf", Assert.Throws<FileNotFoundException>(() => QuernModel.Load("no-such.gguf")).Message, StringComparison.Ordinal);
+
+    private sealed class Collected : IProgress<LoadProgress>
+    {
+        public List<LoadProgress> Reports { get; } = [];
+
+        public void Report(LoadProgress value) => Reports.Add(value);
+    }
+}
