@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Text;
+using Quern.Cli.Options;
+using Quern.Cli.Output;
+using Quern.Engine;
+
+namespace Quern.Cli.Commands;
+
+/// <summary><c>quern run</c>: goes on from a prompt.</summary>
+internal static class RunCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        ModelArguments model = new();
+        SamplingArguments sampling = new();
+        TextSource prompt = new("prompt", "The text to go on from.");
+        Option<int?> tokens = new("--predict", "-n") { Description = "The most tokens to generate [default: until the text ends or the context is full].", HelpName = "N" };
+        Option<string[]> stop = new("--stop") { Description = "End before this text; may be given several times.", HelpName = "TEXT", Arity = ArgumentArity.OneOrMore };
+        Option<bool> ignoreEos = new("--ignore-eos") { Description = "Never let the model end its text." };
+        Option<bool> special = new("--special") { Description = "Read names of special tokens in the prompt as those tokens." };
+        Option<bool> json = new("--json") { Description = "Write one JSON object at the end instead of text as it comes." };
+        tokens.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && int.TryParse(result.Tokens[0].Value, out int value) && value < -1)
+                result.AddError($"-n is {value}; expected at least 0, or -1 for no limit");
+        });
+        stop.AllowMultipleArgumentsPerToken = false;
+        TaughtCommand command = new(
+            "run", "Generate text from a prompt.",
+            "quern run -m model.gguf \"Once upon a time\"",
+            "quern run -m model.gguf -n 200 --temp 0 \"Once upon a time\"",
+            "quern run -m model.gguf -f prompt.txt --stop \"###\" > answer.txt",
+            "echo \"The capital of France is\" | quern run -m model.gguf -n 8 --json");
+        prompt.AddTo(command);
+        model.AddTo(command);
+        foreach (Option option in new Option[] { tokens, stop, ignoreEos, special, json }) command.Add(option);
+        sampling.AddTo(command);
+        command.SetAction(result =>
+        {
+            string path = model.RequirePath(result);
+            string text = prompt.Read(terminal, result) ?? "";
+            GenerationOptions options = new()
+            {
+                MaxTokens = result.GetValue(tokens) is int limit and not -1 ? limit : null,
+                Sampling = sampling.Read(result),
+                Stop = result.GetValue(stop) ?? [],
+                IgnoreEos = result.GetValue(ignoreEos),
+                ParseSpecial = result.GetValue(special),
+            };
+            if (options.Stop.Contains("")) throw new UsageException("--stop is empty; expected a text");
+            return Run(terminal, path, model.Read(result), text, options, result.GetValue(json));
+        });
+        return command;
+    }
+
+    private static int Run(Terminal terminal, string path, ModelOptions modelOptions, string prompt, GenerationOptions options, bool json)
+    {
+        using QuernModel model = ModelArguments.Load(terminal, path, modelOptions);
+        using Session session = model.CreateSession();
+        StringBuilder text = new();
+        List<int> tokens = [];
+        GeneratedText last = default;
+        foreach (GeneratedText piece in session.Generate(prompt, options, terminal.Cancelled))
+        {
+            last = piece;
+            text.Append(piece.Text);
+            if (piece.Token != Generation.None) tokens.Add(piece.Token);
+            if (json || piece.Text.Length == 0) continue;
+            terminal.Out.Write(piece.Text);
+            terminal.Out.Flush();
+        }
+
+        GenerationStatistics cost = last.Statistics!.Value;
+        RunStatistics statistics = RunStatistics.Of(model, cost);
+        string finish = last.Finish!.Value.ToString().ToLowerInvariant();
+        if (json)
+        {
+            JsonOutput.Write(terminal, new RunReport(path, prompt, text.ToString(), tokens, finish, cost.Seed, statistics), shapes => shapes.RunReport);
+        }
+        else
+        {
+            terminal.Out.WriteLine();
+            terminal.Out.Flush();
+            terminal.Error.WriteLine();
+            statistics.Write(terminal.Error, finish);
+        }
+
+        return last.Finish == FinishReason.Cancelled ? CommandLine.Interrupted : CommandLine.Success;
+    }
+}

@@ -1,0 +1,84 @@
+using System.CommandLine;
+using Quern.Cli.Output;
+using Quern.Engine;
+using Quern.Kernels.Cpu;
+using Quern.Models;
+
+namespace Quern.Cli.Options;
+
+/// <summary>The options that say which model is loaded and how; the same for every command that runs one.</summary>
+internal sealed class ModelArguments
+{
+    public Option<string?> Path { get; } = new("--model", "-m") { Description = "GGUF file; the first one of a split set.", HelpName = "FILE" };
+
+    public Option<int?> Threads { get; } = new("--threads", "-t") { Description = $"Threads that compute [default: {MachineInfo.CoreCount}].", HelpName = "N" };
+
+    public Option<int?> Context { get; } = new("--ctx-size", "-c")
+    {
+        Description = $"Tokens that fit in the context [default: what the model was trained with, at most {ModelOptions.DefaultContextLength}].",
+        HelpName = "N",
+    };
+
+    public Option<int> Batch { get; } = new("--batch-size", "-b")
+    {
+        Description = "Tokens of a prompt computed in one pass.",
+        HelpName = "N",
+        DefaultValueFactory = _ => new ModelOptions().BatchTokens,
+    };
+
+    public Option<string?> KvTypeName { get; } = new("--kv-type") { Description = "Type of stored keys and values: f16 or f32 [default: f16; f32 with --exact].", HelpName = "TYPE" };
+
+    public Option<bool> Exact { get; } = new("--exact") { Description = "Keep activations and products in binary32: slower, equal to a reference." };
+
+    public Option<string?> PreTokenizer { get; } = new("--pre") { Description = "Pre-tokenizer instead of the one that the file names.", HelpName = "NAME" };
+
+    public ModelArguments()
+    {
+        KvTypeName.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "f16", "f32");
+        foreach (Option<int?> option in new[] { Threads, Context }) Positive(option);
+        Positive(Batch);
+    }
+
+    /// <summary>Adds the options to a command, except those that it has in a form of its own.</summary>
+    public void AddTo(Command command, params Option[] except)
+    {
+        foreach (Option option in new Option[] { Path, Threads, Context, Batch, KvTypeName, Exact, PreTokenizer })
+            if (!except.Contains(option)) command.Add(option);
+    }
+
+    public ModelOptions Read(ParseResult result) => new()
+    {
+        Threads = Has(result, Threads) ? result.GetValue(Threads) : null,
+        ContextLength = Has(result, Context) ? result.GetValue(Context) : null,
+        BatchTokens = result.GetValue(Batch),
+        KvType = result.GetValue(KvTypeName) is { } name ? Enum.Parse<KvType>(name, ignoreCase: true) : null,
+        Exact = result.GetValue(Exact),
+        PreTokenizer = result.GetValue(PreTokenizer),
+    };
+
+    /// <summary>The path of the model.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    public string RequirePath(ParseResult result) => result.GetValue(Path)
+        ?? throw new UsageException($"a model file is needed: quern {result.CommandResult.Command.Name} -m model.gguf");
+
+    /// <summary>Loads the model, with a progress bar if somebody looks.</summary>
+    public static QuernModel Load(Terminal terminal, string path, ModelOptions options, bool warn = true)
+    {
+        QuernModel model = terminal.ErrorIsTerminal ? LoadWithProgress(terminal, path, options) : QuernModel.Load(path, options, null, terminal.Cancelled);
+        if (warn)
+            foreach (string warning in model.Warnings) terminal.Warn(warning);
+        return model;
+    }
+
+    /// <summary>Refuses numbers below 1.</summary>
+    public static void Positive<T>(Option<T> option) => option.Validators.Add(result =>
+    {
+        if (result.Tokens.Count > 0 && int.TryParse(result.Tokens[0].Value, out int value) && value < 1)
+            result.AddError($"{option.Name} is {value}; expected at least 1");
+    });
+
+    private static bool Has(ParseResult result, Option option) => result.GetResult(option) is not null;
+
+    private static QuernModel LoadWithProgress(Terminal terminal, string path, ModelOptions options) =>
+        ErrorProgress.Run(terminal, "Loading", report => QuernModel.Load(path, options, report, terminal.Cancelled), (LoadProgress p) => p.ByteCount == 0 ? 1 : (double)p.Bytes / p.ByteCount);
+}

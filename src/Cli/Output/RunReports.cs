@@ -1,0 +1,36 @@
+using System.Diagnostics;
+using Quern.Engine;
+
+namespace Quern.Cli.Output;
+
+/// <summary>What <c>quern run --json</c> says.</summary>
+internal sealed record RunReport(
+    string Model, string Prompt, string Text, IReadOnlyList<int> Tokens, string FinishReason, ulong Seed, RunStatistics Statistics);
+
+/// <summary>What a run cost.</summary>
+internal sealed record RunStatistics(
+    int PromptTokens, double PromptSeconds, double PromptTokensPerSecond, int GeneratedTokens, double GenerationSeconds, double TokensPerSecond,
+    double LoadSeconds, long ResidentBytes, long WeightBytes, long CacheBytes)
+{
+    public static RunStatistics Of(QuernModel model, GenerationStatistics statistics)
+    {
+        using Process process = Process.GetCurrentProcess();
+        return new RunStatistics(
+            statistics.PromptTokens, Round(statistics.PromptTime.TotalSeconds), Round(statistics.PromptTokensPerSecond), statistics.GeneratedTokens,
+            Round(statistics.DecodeTime.TotalSeconds), Round(statistics.TokensPerSecond), Round(model.LoadTime.TotalSeconds), process.WorkingSet64,
+            model.WeightBytes, model.CacheBytes);
+    }
+
+    /// <summary>The short table below a text.</summary>
+    public void Write(TextWriter writer, string finish)
+    {
+        TextTable table = new(false, true, true, false);
+        table.Add("prompt", $"{PromptTokens} tokens", $"{Units.Rate(PromptTokensPerSecond)} tok/s");
+        table.Add("generated", $"{GeneratedTokens} tokens", $"{Units.Rate(TokensPerSecond)} tok/s", $"ended by {finish}");
+        table.Add("load", Units.Seconds(TimeSpan.FromSeconds(LoadSeconds)));
+        table.Add("memory", Units.Bytes(ResidentBytes), "resident", $"weights {Units.Bytes(WeightBytes)}, cache {Units.Bytes(CacheBytes)}");
+        table.Write(writer);
+    }
+
+    private static double Round(double value) => Math.Round(value, 4);
+}
