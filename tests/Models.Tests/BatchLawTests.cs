@@ -33,6 +33,10 @@ public sealed class BatchLawTests : IDisposable
         Close.AssertAll(model.Evaluate(tokens), chunked, TinyModel.Vocabulary, Tolerance);
     }
 
+    [Theory]
+    [InlineData(43)]
+    public void NoLogitsAtAllMayBeAskedFor(int seed) => TheLogitsAskedForAreAmongAll(seed);
+
     [Property(MaxTest = 30)]
     public void TheLogitsAskedForAreAmongAll(int seed)
     {
