@@ -1,3 +1,7 @@
+using System.Globalization;
 using BenchmarkDotNet.Running;
+using Quern.Benchmarks.Limits;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+if (args is ["limits", ..]) return MachineLimits.Print(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : Environment.ProcessorCount);
+BenchmarkSwitcher.FromAssembly(typeof(MachineLimits).Assembly).Run(args);
+return 0;

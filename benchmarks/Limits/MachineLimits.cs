@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu;
+
+namespace Quern.Benchmarks.Limits;
+
+/// <summary>
+/// What this machine allows, measured with the team that kernels run on: bytes read from memory, eight independent streams a thread (what ends a one-token step),
+/// and binary32 multiply-adds (what ends a prompt without a tile unit).
+/// </summary>
+internal static unsafe class MachineLimits
+{
+    private const int Rounds = 7;
+    private const long StreamBytes = 1L << 30;
+
+    /// <summary>Prints one JSON object: medians of seven rounds.</summary>
+    public static int Print(int threads)
+    {
+        using ThreadTeam team = new(threads);
+        byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)StreamBytes, 1 << 21);
+        new Span<byte>(memory, int.MaxValue).Slice(0, (int)Math.Min(StreamBytes, int.MaxValue)).Fill(1);
+        double[] read = new double[Rounds], multiply = new double[Rounds];
+        for (int i = 0; i < Rounds; i++)
+        {
+            read[i] = StreamBytes / 1e9 / Seconds(() => team.Run(new ReadStreams(memory), ReadStreams.Chunks, 1));
+            multiply[i] = MultiplyAdds.Operations * 64.0 / 1e9 / Seconds(() => team.Run(new MultiplyAdds(), 64, 1));
+        }
+
+        NativeMemory.AlignedFree(memory);
+        Array.Sort(read);
+        Array.Sort(multiply);
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{{\"isa\":\"{Isa.Tier}\",\"threads\":{threads},\"readGBs\":{read[Rounds / 2]:f1},\"readBestGBs\":{read[^1]:f1},\"fmaGflops\":{multiply[Rounds / 2]:f0},\"fmaBestGflops\":{multiply[^1]:f0}}}"));
+        return 0;
+    }
+
+    private static double Seconds(Action action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        action();
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private readonly struct ReadStreams(byte* memory) : ITeamJob
+    {
+        public const int Chunks = 64;
+        private const long Stream = StreamBytes / Chunks / 8;
+        private readonly byte* _memory = memory;
+
+        public void Run(int from, int to, int worker)
+        {
+            Vector512<long> a = default, b = default, c = default, d = default;
+            for (int i = from; i < to; i++)
+            {
+                byte* p = _memory + (i * 8 * Stream);
+                for (long o = 0; o < Stream; o += 64)
+                {
+                    a ^= Vector512.Load((long*)(p + o)) ^ Vector512.Load((long*)(p + (4 * Stream) + o));
+                    b ^= Vector512.Load((long*)(p + Stream + o)) ^ Vector512.Load((long*)(p + (5 * Stream) + o));
+                    c ^= Vector512.Load((long*)(p + (2 * Stream) + o)) ^ Vector512.Load((long*)(p + (6 * Stream) + o));
+                    d ^= Vector512.Load((long*)(p + (3 * Stream) + o)) ^ Vector512.Load((long*)(p + (7 * Stream) + o));
+                }
+            }
+
+            if (Vector512.Sum(a ^ b ^ c ^ d) == 42) Console.Error.WriteLine("read");
+        }
+    }
+
+    private readonly struct MultiplyAdds : ITeamJob
+    {
+        private const int Steps = 1_000_000;
+
+        /// <summary>Operations of one item: 8 accumulators of 16 values, a multiplication and an addition each.</summary>
+        public const double Operations = (double)Steps * 8 * 16 * 2;
+
+        public void Run(int from, int to, int worker)
+        {
+            Vector512<float> x = Vector512.Create(1.0001f), y = Vector512.Create(1e-9f);
+            for (int item = from; item < to; item++)
+            {
+                Vector512<float> a = y, b = y, c = y, d = y, e = y, f = y, g = y, h = y;
+                for (int i = 0; i < Steps; i++)
+                {
+                    a = Vector512.FusedMultiplyAdd(a, x, y);
+                    b = Vector512.FusedMultiplyAdd(b, x, y);
+                    c = Vector512.FusedMultiplyAdd(c, x, y);
+                    d = Vector512.FusedMultiplyAdd(d, x, y);
+                    e = Vector512.FusedMultiplyAdd(e, x, y);
+                    f = Vector512.FusedMultiplyAdd(f, x, y);
+                    g = Vector512.FusedMultiplyAdd(g, x, y);
+                    h = Vector512.FusedMultiplyAdd(h, x, y);
+                }
+
+                if (Vector512.Sum(a + b + c + d + e + f + g + h) == 42) Console.Error.WriteLine("multiplied");
+            }
+        }
+    }
+}
