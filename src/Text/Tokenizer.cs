@@ -88,7 +88,7 @@ public abstract class Tokenizer
     /// <param name="renderSpecial">Show control tokens by their text.</param>
     /// <param name="continuesText">The tokens follow other text, so that a space that they begin with is kept. A tokenizer that puts a space before a text otherwise takes it away again.</param>
     public Detokenizer CreateDetokenizer(bool renderSpecial = false, bool continuesText = false) =>
-        new(this, renderSpecial, removeLeadingSpace: Vocabulary.AddSpacePrefix && !continuesText);
+        new(this, renderSpecial, removeLeadingSpace: PutsSpaceBefore && !continuesText);
 
     /// <summary>The text of the tokens. Bytes that are no UTF-8 become U+FFFD.</summary>
     /// <param name="ids">[tokens] Tokens of the vocabulary.</param>
@@ -101,6 +101,9 @@ public abstract class Tokenizer
         foreach (int id in ids) text.Append(detokenizer.Append(id));
         return text.Append(detokenizer.Flush()).ToString();
     }
+
+    /// <summary>True where encoding puts a space before a text, which decoding then takes away.</summary>
+    internal virtual bool PutsSpaceBefore => false;
 
     /// <summary>True for a control token or the unknown token.</summary>
     internal bool IsSpecial(int id) => _pieces.IsSpecial(id);

@@ -64,7 +64,7 @@ public sealed class LawTests
 
             streamed.Append(detokenizer.Flush());
             byte[] bytes = [.. ids.SelectMany(id => tokenizer.Piece(id).ToArray())];
-            bool stripped = tokenizer.Vocabulary.AddSpacePrefix && FirstTextBeginsWithSpace(tokenizer, ids);
+            bool stripped = tokenizer.PutsSpaceBefore && FirstTextBeginsWithSpace(tokenizer, ids);
             string whole = Encoding.UTF8.GetString(bytes);
             Assert.Equal(stripped ? RemoveFirstTextSpace(tokenizer, ids) : whole, streamed.ToString());
             Assert.Equal(streamed.ToString(), tokenizer.Decode(ids, renderSpecial: true));

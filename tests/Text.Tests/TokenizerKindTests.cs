@@ -124,8 +124,19 @@ public sealed class TokenizerKindTests
             ["tokenizer.ggml.add_bos_token"] = false,
         };
         Tokenizer tokenizer = SmallVocabularies.Make(metadata);
-        Assert.Equal("<bos> hi ▁hi ▁ é <0xC3> <0x9F> \n\n h", Tokens(tokenizer, "hi hi éß\n\nh"));
-        Assert.Equal("hi hi éß\n\nh", tokenizer.Decode(tokenizer.Encode("hi hi éß\n\nh")));
+        Assert.Equal("<bos> hi ▁hi ▁ é <0xC3> <0x9F> <0xC3> <0x9F> \n\n h", Tokens(tokenizer, "hi hi éßß\n\nh"));
+        Assert.Equal("hi hi éßß\n\nh", tokenizer.Decode(tokenizer.Encode("hi hi éßß\n\nh")));
+    }
+
+    [Fact]
+    public void DecodingTakesAwayWhatEncodingPutBefore()
+    {
+        Tokenizer bert = SmallVocabularies.Make(SmallVocabularies.WordPiece());
+        Assert.Equal("unaffable cafe", bert.Decode(bert.Encode("Unaffable café")));
+        Dictionary<string, object?> metadata = SmallVocabularies.BytePair("gpt-2");
+        metadata["tokenizer.ggml.add_space_prefix"] = true;
+        Tokenizer bytePair = SmallVocabularies.Make(metadata);
+        Assert.Equal(" hello", bytePair.Decode(bytePair.Encode(" hello")));
     }
 
     [Fact]

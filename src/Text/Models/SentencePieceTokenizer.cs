@@ -30,6 +30,8 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         _spelledAlone = new SpelledAlone(Count);
     }
 
+    internal override bool PutsSpaceBefore => Vocabulary.AddSpacePrefix;
+
     private protected override void EncodeText(ReadOnlySpan<byte> text, List<int> ids, bool afterSpecial)
     {
         bool prefixed = Vocabulary.AddSpacePrefix && afterSpecial;

@@ -36,6 +36,8 @@ internal sealed class UnigramTokenizer : Tokenizer
         _normalizer = new UnigramNormalizer(vocabulary);
     }
 
+    internal override bool PutsSpaceBefore => Vocabulary.AddSpacePrefix;
+
     private protected override void EncodeText(ReadOnlySpan<byte> text, List<int> ids, bool afterSpecial)
     {
         byte[] normalized = _normalizer.Normalize(text, out int length);

@@ -23,6 +23,8 @@ internal sealed class WordPieceTokenizer : Tokenizer
         for (int id = 0; id < Count; id++) _index.Add(Encoding.UTF8.GetBytes(vocabulary.Tokens[id]), id);
     }
 
+    internal override bool PutsSpaceBefore => true;
+
     private protected override void AddPrefix(List<int> ids) => ids.Add(Vocabulary.Bos!.Value);
 
     private protected override void AddSuffix(List<int> ids) => ids.Add(Vocabulary.Sep!.Value);

@@ -33,7 +33,7 @@ internal sealed class PairTable
         _slots[i] = new Slot(key, rank, merged);
     }
 
-    /// <summary>The rank of merging the two, or <see cref="int.MaxValue"/> where they do not merge.</summary>
+    /// <summary>The rank of merging the two, or <see cref="int.MaxValue"/> where they do not merge, as a character that is no symbol (-1) never does.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Rank(int left, int right, out int merged)
     {
@@ -42,16 +42,18 @@ internal sealed class PairTable
         for (int i = Start(key); ; i = (i + 1) & (slots.Length - 1))
         {
             ref Slot slot = ref slots[i];
-            if (slot.Pair == key)
-            {
-                merged = slot.Merged;
-                return slot.Rank;
-            }
 
+            // An empty slot is asked first: two characters that are no symbols have its key.
             if (slot.Pair == Empty)
             {
                 merged = -1;
                 return int.MaxValue;
+            }
+
+            if (slot.Pair == key)
+            {
+                merged = slot.Merged;
+                return slot.Rank;
             }
         }
     }
