@@ -13,6 +13,7 @@ public sealed unsafe class CpuBackend : Backend
     private readonly ThreadTeam _team;
     private readonly PassArena _arena = new();
     private readonly ScratchBlock _scratch = new();
+    private readonly ScratchBlock _gathered = new();
     private readonly List<NativeBlock> _vectors = [];
     private readonly MatMul.MatMul _matMul;
 
@@ -133,7 +134,7 @@ public sealed unsafe class CpuBackend : Backend
     {
         if (byToken)
         {
-            Tensor gathered = _arena.Take(routes.PairCount, x.Cols);
+            Tensor gathered = new(_gathered.Require((long)routes.PairCount * x.Cols * sizeof(float)), routes.PairCount, x.Cols, x.Cols);
             GatherRows(x, routes.Tokens.AsSpan(0, routes.PairCount), gathered);
             x = gathered;
         }
@@ -154,6 +155,7 @@ public sealed unsafe class CpuBackend : Backend
         if (!disposing) return;
         _arena.Dispose();
         _scratch.Dispose();
+        _gathered.Dispose();
         foreach (NativeBlock block in _vectors) block.Dispose();
         _vectors.Clear();
     }

@@ -60,13 +60,13 @@ internal static unsafe class QuantisedRows<T>
         for (int i = 0; i < blocks; i++)
         {
             a = T.Step(w0, in x, i, a);
-            Sse.Prefetch0(w0 + PrefetchBytes);
+            Prefetch(w0);
             b = T.Step(w1, in x, i, b);
-            Sse.Prefetch0(w1 + PrefetchBytes);
+            Prefetch(w1);
             c = T.Step(w2, in x, i, c);
-            Sse.Prefetch0(w2 + PrefetchBytes);
+            Prefetch(w2);
             d = T.Step(w3, in x, i, d);
-            Sse.Prefetch0(w3 + PrefetchBytes);
+            Prefetch(w3);
             w0 += blockBytes;
             w1 += blockBytes;
             w2 += blockBytes;
@@ -74,6 +74,16 @@ internal static unsafe class QuantisedRows<T>
         }
 
         return LaneSums.Of(a, b, c, d);
+    }
+
+    // Every line of the block to come: one of a small block, up to four of a block of 256 values.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* w)
+    {
+        Sse.Prefetch0(w + PrefetchBytes);
+        if (T.Activation != ActivationKind.Q8Of256) return;
+        Sse.Prefetch0(w + PrefetchBytes + 64);
+        Sse.Prefetch0(w + PrefetchBytes + 128);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -86,13 +96,13 @@ internal static unsafe class QuantisedRows<T>
         for (; i <= blocks - T.BlocksPerWideStep; i += T.BlocksPerWideStep)
         {
             a = T.Step(w0, in x, i, a);
-            Sse.Prefetch0(w0 + PrefetchBytes);
+            Prefetch(w0);
             b = T.Step(w1, in x, i, b);
-            Sse.Prefetch0(w1 + PrefetchBytes);
+            Prefetch(w1);
             c = T.Step(w2, in x, i, c);
-            Sse.Prefetch0(w2 + PrefetchBytes);
+            Prefetch(w2);
             d = T.Step(w3, in x, i, d);
-            Sse.Prefetch0(w3 + PrefetchBytes);
+            Prefetch(w3);
             w0 += wide;
             w1 += wide;
             w2 += wide;
