@@ -21,6 +21,9 @@ internal static class CommandLine
     /// <summary>128 + SIGINT, as a shell reports a process that Ctrl-C ended.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>128 + SIGPIPE, as a shell reports a process whose reader went away.</summary>
+    public const int BrokenPipe = 141;
+
     /// <summary>The version of this build, without the commit.</summary>
     public static string Version { get; } =
         (typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown").Split('+')[0];
@@ -50,6 +53,11 @@ internal static class CommandLine
         catch (OperationCanceledException) when (terminal.Cancelled.IsCancellationRequested)
         {
             return Interrupted;
+        }
+        catch (IOException e) when (IsBrokenPipe(e))
+        {
+            // The reader went away (`quern … | head`): nobody is left to write to, and nothing is wrong.
+            return BrokenPipe;
         }
         catch (Exception e)
         {
@@ -85,7 +93,7 @@ internal static class CommandLine
     {
         // A wrapper added by the runtime says less than what it wraps.
         Exception cause = e is TypeInitializationException { InnerException: { } inner } ? inner : e;
-        Fail(terminal, cause.Message, code);
+        Fail(terminal, cause is ArgumentException ? WithoutParameter(cause.Message) : cause.Message, code);
         if (terminal.Debug) terminal.Error.WriteLine(e);
         return code;
     }
@@ -97,15 +105,25 @@ internal static class CommandLine
         return code;
     }
 
+    // .NET appends the name of a parameter, which says nothing to who typed a command.
+    private static string WithoutParameter(string message)
+    {
+        int end = message.IndexOf(" (Parameter '", StringComparison.Ordinal);
+        return end < 0 ? message : message[..end];
+    }
+
+    // EPIPE is 32 on every Unix that .NET runs on; ERROR_BROKEN_PIPE and ERROR_NO_DATA on Windows.
+    private static bool IsBrokenPipe(IOException e) => OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 109 or 232 : e.HResult == 32;
+
     private static void Flush(Terminal terminal)
     {
         try
         {
             terminal.Out.Flush();
         }
-        catch (IOException)
+        catch (IOException e) when (IsBrokenPipe(e))
         {
-            // The reader of a pipe went away (`quern … | head`); nobody is left to tell.
+            // Told by the exit code already, or too late to matter.
         }
     }
 }

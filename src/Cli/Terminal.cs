@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Quern.Cli;
 
@@ -35,13 +36,22 @@ internal sealed class Terminal
         return new Terminal
         {
             In = new StreamReader(Console.OpenStandardInput(), utf8),
-            Out = new StreamWriter(Console.OpenStandardOutput(), utf8),
+            Out = new StreamWriter(OpenOutput(), utf8),
             Error = new StreamWriter(Console.OpenStandardError(), utf8) { AutoFlush = true },
             ErrorIsTerminal = !Console.IsErrorRedirected,
             InputIsRedirected = Console.IsInputRedirected,
             Cancelled = cancelled,
             Debug = Environment.GetEnvironmentVariable("QUERN_DEBUG") == "1",
         };
+    }
+
+    // The console's own stream swallows EPIPE, so that a text nobody reads would be generated to its end. A file keeps that stream: it shares
+    // its position with standard error.
+    private static Stream OpenOutput()
+    {
+        if (OperatingSystem.IsWindows() || !Console.IsOutputRedirected) return Console.OpenStandardOutput();
+        FileStream pipe = new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        return pipe.CanSeek ? Console.OpenStandardOutput() : pipe;
     }
 
     /// <summary>One line to standard error.</summary>

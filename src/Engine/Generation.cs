@@ -32,7 +32,7 @@ public sealed class Generation
         QuernModel model = session.Model;
         if (_prompt.Length > session.Remaining) throw ContextFullException.OfSession(model.ContextLength, session.Length, _prompt.Length);
         _sampler = model.CreateSampler(options.Sampling);
-        _excluded = [.. model.Vocabulary.SuppressedTokens.Concat(options.IgnoreEos ? model.Vocabulary.EndOfGeneration : []).Where(id => id < model.VocabularySize)];
+        _excluded = [.. Excluded(model, options.IgnoreEos).Where(id => id < model.VocabularySize)];
         foreach (int token in _prompt) _sampler.Accept(token);
         if (options.MaxTokens == 0) Finish = FinishReason.Length;
     }
@@ -82,6 +82,11 @@ public sealed class Generation
     {
         if (Finish is null or FinishReason.Length) Finish = FinishReason.Stop;
     }
+
+    // A matrix may have more rows than there are tokens, so that it divides well: those say nothing.
+    private static IEnumerable<int> Excluded(QuernModel model, bool ignoreEos) => model.Vocabulary.SuppressedTokens
+        .Concat(ignoreEos ? model.Vocabulary.EndOfGeneration : [])
+        .Concat(Enumerable.Range(model.Vocabulary.Count, Math.Max(0, model.VocabularySize - model.Vocabulary.Count)));
 
     private int End(FinishReason reason)
     {

@@ -104,6 +104,16 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void A_reader_that_goes_away_ends_the_text_quietly()
+    {
+        using BrokenPipeWriter output = new();
+        using StringReader input = new("");
+        QuernProcess quern = QuernProcess.Run(input, output, redirected: false, default, Greedy("once and"));
+        Assert.Equal((141, ""), (quern.ExitCode, quern.Error));
+        Assert.InRange(output.Writes, 1, 2);
+    }
+
+    [Fact]
     public void Ctrl_C_while_loading_ends_quietly()
     {
         QuernProcess quern = QuernProcess.Piped(null, new CancellationToken(true), Greedy("once and"));
@@ -136,6 +146,21 @@ public sealed class RunTests : IDisposable
             record.RootElement.GetProperty("greedy_200").EnumerateArray().Select(id => id.GetInt32()),
             json.GetProperty("tokens").EnumerateArray().Select(id => id.GetInt32()));
         Assert.Equal(record.RootElement.GetProperty("greedy_text").GetString(), " Once upon a time" + json.GetProperty("text").GetString());
+    }
+
+    /// <summary>A pipe without a reader.</summary>
+    private sealed class BrokenPipeWriter : StringWriter
+    {
+        public int Writes { get; private set; }
+
+        public override void Write(string? value) => Writes++;
+
+        public override void Flush()
+        {
+            if (Writes > 0) throw new IOException("Broken pipe", OperatingSystem.IsWindows() ? unchecked((int)0x8007006D) : 32);
+        }
+
+        public override Encoding Encoding => Encoding.UTF8;
     }
 
     /// <summary>Presses Ctrl-C after some writes.</summary>

@@ -93,6 +93,18 @@ public sealed class GenerationTests : IDisposable
     }
 
     [Fact]
+    public void Rows_behind_the_last_token_are_never_chosen()
+    {
+        using TinyModel file = new(padding: 13);
+        using QuernModel model = QuernModel.Load(file.Path, new ModelOptions { Threads = 1 });
+        Assert.Equal(TinyModel.VocabularySize + 13, model.VocabularySize);
+        Assert.Contains("275 tokens", Assert.Single(model.Warnings), StringComparison.Ordinal);
+        using Session session = model.CreateSession();
+        Dictionary<int, float> bias = Enumerable.Range(TinyModel.VocabularySize, 13).ToDictionary(id => id, _ => 1000f);
+        Assert.All(Run(session.Start([1], Greedy with { MaxTokens = 20, Sampling = Greedy.Sampling with { LogitBias = bias } })), token => Assert.InRange(token, 0, TinyModel.VocabularySize - 1));
+    }
+
+    [Fact]
     public void A_cancelled_generation_keeps_what_it_has()
     {
         using CancellationTokenSource cancel = new();

@@ -36,8 +36,18 @@ internal static class BenchCommand
             if (tests.Count == 0) throw new UsageException("there is nothing to measure: -p and -n are both 0");
             BenchOutput writer = BenchOutput.Formats.First(format => format.Name == result.GetRequiredValue(output)).Create(terminal);
             ModelOptions options = model.Read(result) with { ContextLength = tests.Max(test => test.ContextLength) };
-            foreach (int count in result.GetRequiredValue(threads))
-                Measure(terminal, path, options with { Threads = count }, tests, result.GetValue(repetitions), writer);
+            try
+            {
+                foreach (int count in result.GetRequiredValue(threads))
+                    Measure(terminal, path, options with { Threads = count }, tests, result.GetValue(repetitions), writer);
+            }
+            catch (OperationCanceledException)
+            {
+                // What was measured before Ctrl-C is as good as ever.
+                writer.End();
+                throw;
+            }
+
             writer.End();
             return CommandLine.Success;
         });

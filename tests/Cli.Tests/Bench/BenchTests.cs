@@ -67,6 +67,14 @@ public sealed class BenchTests : IDisposable
     }
 
     [Fact]
+    public void Ctrl_C_keeps_what_was_measured()
+    {
+        QuernProcess quern = QuernProcess.Piped(null, new CancellationToken(true), "bench", "-m", _file.Path, "-o", "json");
+        Assert.Equal((130, ""), (quern.ExitCode, quern.Error));
+        Assert.Equal(0, quern.Json().GetArrayLength());
+    }
+
+    [Fact]
     public void Wrong_uses_are_told()
     {
         Run("-p", "0", "-n", "0").AssertFails(2, "nothing to measure");

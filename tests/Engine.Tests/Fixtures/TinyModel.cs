@@ -20,12 +20,13 @@ public sealed class TinyModel : IDisposable
 
     /// <param name="width">Values of a token; heads have a quarter.</param>
     /// <param name="hidden">Values of the hidden layer.</param>
-    public TinyModel(int width = 64, int hidden = 96)
+    /// <param name="padding">Rows of the embeddings and of the output behind the last token.</param>
+    public TinyModel(int width = 64, int hidden = 96, int padding = 0)
     {
         Path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"quern-tiny-{Guid.NewGuid():N}.gguf");
         GgufWriter writer = new();
         Metadata(writer, width, hidden);
-        Matrix(writer, "token_embd.weight", width, VocabularySize, 1);
+        Matrix(writer, "token_embd.weight", width, VocabularySize + padding, 1);
         for (int block = 0; block < 2; block++)
         {
             string name = $"blk.{block}";
@@ -41,7 +42,7 @@ public sealed class TinyModel : IDisposable
         }
 
         Vector(writer, "output_norm.weight", width);
-        Matrix(writer, "output.weight", width, VocabularySize, 0.3f);
+        Matrix(writer, "output.weight", width, VocabularySize + padding, 0.3f);
         writer.Write(Path);
     }
 
