@@ -1,12 +1,11 @@
 // One measurement of llama.cpp through npm's node-llama-cpp: prompt and one-token speed, one JSON line.
 // usage: node peer.mjs MODEL.gguf PROMPT TOKENS THREADS
-import {createRequire} from "node:module";
+import {readFileSync} from "node:fs";
 import {pathToFileURL} from "node:url";
 import {join} from "node:path";
 
 const [file, prompt, tokens, threads] = process.argv.slice(2);
 const folder = process.env.PEER_FOLDER;
-const require = createRequire(join(folder, "x.js"));
 const {getLlama, LlamaLogLevel} = await import(pathToFileURL(join(folder, "node_modules/node-llama-cpp/dist/index.js")));
 const llama = await getLlama({gpu: false, build: "never", logLevel: LlamaLogLevel.error, maxThreads: +threads});
 const model = await llama.loadModel({modelPath: file});
@@ -26,6 +25,6 @@ for (let round = 0; round < 2; round++) { // the first warms up
   pp = +prompt / ((first - start) / 1000);
   tg = (n - 1) / ((end - first) / 1000);
 }
-const version = require("node-llama-cpp/package.json").version;
+const version = JSON.parse(readFileSync(join(folder, "node_modules/node-llama-cpp/package.json"), "utf8")).version;
 console.log(JSON.stringify({pp, tg, version, system: llama.systemInfo?.trim()}));
 process.exit(0);
