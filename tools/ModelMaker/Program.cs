@@ -1,9 +1,8 @@
 using System.CommandLine;
 using Quern.ModelMaker;
-using Quern.Models.Quantization;
 
 Argument<string> shapeArgument = new("shape") { Description = $"the shape: {string.Join(", ", PublishedShapes.All.Select(s => s.Name))}" };
-Argument<string> typeArgument = new("type") { Description = $"the weight format or mix: {string.Join(", ", QuantizationTable.All.Select(m => m.Name))}" };
+Argument<string> typeArgument = new("type") { Description = $"the weight format or mix: {string.Join(", ", WeightTypes.Names)}" };
 Argument<string> pathArgument = new("output") { Description = "the GGUF file to write" };
 Option<int> seedOption = new("--seed") { Description = "seed of the random weights", DefaultValueFactory = _ => 1 };
 RootCommand root = new("""
@@ -18,23 +17,23 @@ root.SetAction(result =>
 {
     string shapeName = result.GetRequiredValue(shapeArgument), typeName = result.GetRequiredValue(typeArgument);
     PublishedShape? shape = PublishedShapes.All.FirstOrDefault(s => s.Name.Equals(shapeName, StringComparison.OrdinalIgnoreCase));
-    QuantizationMix? mix = QuantizationTable.Find(typeName);
-    if (shape is null || mix is null)
+    WeightTypes? types = WeightTypes.Find(typeName);
+    if (shape is null || types is null)
     {
         Console.Error.WriteLine(shape is null
             ? $"quern-model-maker: unknown shape '{shapeName}'; known: {string.Join(", ", PublishedShapes.All.Select(s => s.Name))}"
-            : $"quern-model-maker: unknown type '{typeName}'; known: {string.Join(", ", QuantizationTable.All.Select(m => m.Name))}");
+            : $"quern-model-maker: unknown type '{typeName}'; known: {string.Join(", ", WeightTypes.Names)}");
         return 2;
     }
 
     string path = result.GetRequiredValue(pathArgument);
     bool terminal = !Console.IsErrorRedirected;
-    new RandomModel(shape, mix, result.GetValue(seedOption)).Write(path, name =>
+    new RandomModel(shape, types, result.GetValue(seedOption)).Write(path, name =>
     {
         if (terminal) Console.Error.Write($"\r\e[K{name}");
     });
     if (terminal) Console.Error.Write("\r\e[K");
-    Console.Error.WriteLine($"{path}: {shape.Name} in {mix.Name}, {new FileInfo(path).Length / 1e6:f0} MB");
+    Console.Error.WriteLine($"{path}: {shape.Name} in {types.Name}, {new FileInfo(path).Length / 1e6:f0} MB");
     return 0;
 });
 return root.Parse(args).Invoke();

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Quern.Gguf;
 using Quern.Kernels.Cpu.Formats;
-using Quern.Models.Quantization;
 
 namespace Quern.ModelMaker;
 
@@ -9,7 +8,7 @@ namespace Quern.ModelMaker;
 /// Writes a GGUF of a shape with random weights: what is multiplied is noise of the usual size, so that activations stay finite, and time, memory and file size are
 /// those of the real model. Rows of a matrix are drawn from a pool of different random rows, because what costs time is quantising them.
 /// </summary>
-internal sealed class RandomModel(PublishedShape shape, QuantizationMix mix, int seed)
+internal sealed class RandomModel(PublishedShape shape, WeightTypes types, int seed)
 {
     private const int PoolRows = 512;
     private readonly Random _random = new(seed);
@@ -22,13 +21,11 @@ internal sealed class RandomModel(PublishedShape shape, QuantizationMix mix, int
         Describe(writer);
         ByteVocabulary.Write(writer, shape.Vocabulary, shape.PreTokenizer);
         List<(string Name, int Cols, int Rows)> tensors = [.. Tensors()];
-        QuantizationRecipe recipe = new(
-            mix, new ModelShape(shape.Architecture, shape.Layers, shape.Heads, shape.KvHeads, 0, shape.TiedOutput), tensors.Select(t => t.Name));
+        Func<string, int, string> typeOf = types.For(shape, tensors.Select(t => t.Name));
         foreach ((string name, int cols, int rows) in tensors)
         {
             long[] dimensions = rows == 0 ? [cols] : [cols, rows];
-            string type = rows == 0 ? "F32" : recipe.Choose(name, "F32", dimensions).Type;
-            WeightFormat format = FormatTable.Find(type) ?? throw new InvalidOperationException($"no format '{type}'");
+            WeightFormat format = FormatTable.Find(rows == 0 ? "F32" : typeOf(name, cols))!;
             writer.AddTensor(name, format.Info.TypeId, dimensions, stream =>
             {
                 progress(name);
@@ -45,7 +42,7 @@ internal sealed class RandomModel(PublishedShape shape, QuantizationMix mix, int
         string a = shape.Architecture;
         writer.Set("general.architecture", a);
         writer.Set("general.name", $"{shape.Name} shape, random weights");
-        writer.Set("general.file_type", (uint)mix.FileType);
+        if (types.FileType is { } fileType) writer.Set("general.file_type", (uint)fileType);
         writer.Set("general.quantization_version", 2u);
         writer.Set($"{a}.block_count", (uint)shape.Layers);
         writer.Set($"{a}.context_length", (uint)shape.Context);
