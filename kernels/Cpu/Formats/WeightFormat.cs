@@ -93,7 +93,7 @@ internal unsafe interface IDotRows
 internal sealed unsafe class FloatFormat<T> : DecodedFormat<T>, IFloatRows
     where T : struct, IFloatFormat
 {
-    internal override delegate*<in RowProduct, int, int, void> RowKernel => &FloatRows<T>.Run;
+    internal override delegate*<in RowProduct, int, int, void> RowKernel => &FourRows<FloatRows<T>>.Run;
 
     public void LoadRow(IsaTier tier, byte* row, int count, float* values)
     {
@@ -112,7 +112,7 @@ internal sealed unsafe class DotFormat<T> : DecodedFormat<T>, IDotRows
 {
     public override ActivationKind Activation => T.Activation;
 
-    internal override delegate*<in RowProduct, int, int, void> RowKernel => &QuantisedRows<T>.Run;
+    internal override delegate*<in RowProduct, int, int, void> RowKernel => &FourRows<QuantisedRows<T>>.Run;
 
     public float DotRow(IsaTier tier, byte* row, in Q8Vector x, int blockCount)
     {

@@ -5,31 +5,13 @@ using Quern.Kernels.Cpu.Formats;
 
 namespace Quern.Kernels.Cpu.MatMul;
 
-/// <summary>The one-token product (GEMV) of a floating-point format with binary32 activations; rows as in <see cref="QuantisedRows{T}"/>.</summary>
-internal static unsafe class FloatRows<T>
+/// <summary>The one-token product (GEMV) of a floating-point format with binary32 activations, four rows at a time.</summary>
+internal readonly unsafe struct FloatRows<T> : IFourRows
     where T : struct, IFloatFormat
 {
     private const int PrefetchBytes = 1536;
 
-    /// <summary>Rows <paramref name="from"/> to <paramref name="to"/>, not included.</summary>
-    public static void Run(in RowProduct p, int from, int to)
-    {
-        int quarter = (to - from) / 4;
-        for (int i = 0; i < quarter; i++)
-        {
-            int row = from + i;
-            for (int token = 0; token < p.Tokens; token++)
-            {
-                Vector128<float> sums = Four(in p, token, row, quarter);
-                for (int j = 0; j < 4; j++) p.Store(token, row + (j * quarter), sums.GetElement(j));
-            }
-        }
-
-        for (int row = from + (4 * quarter); row < to; row++)
-            for (int token = 0; token < p.Tokens; token++) p.Store(token, row, Four(in p, token, row, 0).ToScalar());
-    }
-
-    private static Vector128<float> Four(in RowProduct p, int token, int row, int step)
+    public static Vector128<float> Multiply(in RowProduct p, int token, int row, int step)
     {
         float* x = (float*)(p.X + (token * p.XBytes));
         byte* w = p.Weights + (row * p.RowBytes);

@@ -6,34 +6,14 @@ using Quern.Kernels.Cpu.Formats;
 namespace Quern.Kernels.Cpu.MatMul;
 
 /// <summary>
-/// The one-token product (GEMV) of a block format with quantised activations. Four rows at a time, a quarter of the range apart: each is a long
-/// sequential stream of its own, prefetched ahead, because what limits a token is how many misses are under way, not instructions. A further
-/// token uses the four rows while they are in the first-level cache.
+/// The one-token product (GEMV) of a block format with quantised activations, four rows at a time; the lines of each row's blocks to come are prefetched.
 /// </summary>
-internal static unsafe class QuantisedRows<T>
+internal readonly unsafe struct QuantisedRows<T> : IFourRows
     where T : struct, IDotFormat
 {
     private const int PrefetchBytes = 1536;
 
-    /// <summary>Rows <paramref name="from"/> to <paramref name="to"/>, not included.</summary>
-    public static void Run(in RowProduct p, int from, int to)
-    {
-        int quarter = (to - from) / 4;
-        for (int i = 0; i < quarter; i++)
-        {
-            int row = from + i;
-            for (int token = 0; token < p.Tokens; token++)
-            {
-                Vector128<float> sums = Four(in p, token, row, quarter);
-                for (int j = 0; j < 4; j++) p.Store(token, row + (j * quarter), sums.GetElement(j));
-            }
-        }
-
-        for (int row = from + (4 * quarter); row < to; row++)
-            for (int token = 0; token < p.Tokens; token++) p.Store(token, row, Four(in p, token, row, 0).ToScalar());
-    }
-
-    private static Vector128<float> Four(in RowProduct p, int token, int row, int step)
+    public static Vector128<float> Multiply(in RowProduct p, int token, int row, int step)
     {
         Q8Vector x = Q8Vector.Place((nint)(p.X + (token * p.XBytes)), T.Activation, p.Cols);
         byte* w = p.Weights + (row * p.RowBytes);

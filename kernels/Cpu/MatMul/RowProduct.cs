@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Quern.Kernels.Cpu.MatMul;
 
 /// <summary>
@@ -47,4 +49,37 @@ internal readonly unsafe struct RowJob(RowProduct product, delegate*<in RowProdu
     private readonly delegate*<in RowProduct, int, int, void> _kernel = kernel;
 
     public void Run(int from, int to, int worker) => _kernel(in _product, from, to);
+}
+
+/// <summary>The inside of a row kernel: four rows and a token.</summary>
+internal interface IFourRows
+{
+    /// <summary>Four sums of products: of <paramref name="row"/> and the three rows that follow <paramref name="step"/> rows apart (0: four times the same).</summary>
+    static abstract Vector128<float> Multiply(in RowProduct p, int token, int row, int step);
+}
+
+/// <summary>
+/// Rows of a product, four at a time, a quarter of the range apart: each is a long sequential stream of its own, because what limits a token is how many
+/// misses are under way, not instructions. A further token uses the four rows while they are in the first-level cache.
+/// </summary>
+internal static class FourRows<T>
+    where T : struct, IFourRows
+{
+    /// <summary>Rows <paramref name="from"/> to <paramref name="to"/>, not included.</summary>
+    public static void Run(in RowProduct p, int from, int to)
+    {
+        int quarter = (to - from) / 4;
+        for (int i = 0; i < quarter; i++)
+        {
+            int row = from + i;
+            for (int token = 0; token < p.Tokens; token++)
+            {
+                Vector128<float> sums = T.Multiply(in p, token, row, quarter);
+                for (int j = 0; j < 4; j++) p.Store(token, row + (j * quarter), sums.GetElement(j));
+            }
+        }
+
+        for (int row = from + (4 * quarter); row < to; row++)
+            for (int token = 0; token < p.Tokens; token++) p.Store(token, row, T.Multiply(in p, token, row, 0).ToScalar());
+    }
 }
