@@ -13,6 +13,7 @@ internal static class CommandTable
         TokenizeCommand.Create,
         LogitsCommand.Create,
         BenchCommand.Create,
+        PerplexityCommand.Create,
         QuantizeCommand.Create,
     ];
 }

@@ -84,7 +84,7 @@ public sealed class Generation
     }
 
     // A matrix may have more rows than there are tokens, so that it divides well: those say nothing.
-    private static IEnumerable<int> Excluded(QuernModel model, bool ignoreEos) => model.Vocabulary.SuppressedTokens
+    internal static IEnumerable<int> Excluded(QuernModel model, bool ignoreEos) => model.Vocabulary.SuppressedTokens
         .Concat(ignoreEos ? model.Vocabulary.EndOfGeneration : [])
         .Concat(Enumerable.Range(model.Vocabulary.Count, Math.Max(0, model.VocabularySize - model.Vocabulary.Count)));
 

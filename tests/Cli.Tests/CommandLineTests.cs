@@ -2,7 +2,7 @@ namespace Quern.Cli.Tests;
 
 public sealed class CommandLineTests
 {
-    private static readonly string[] Names = ["run", "inspect", "tokenize", "logits", "bench", "quantize"];
+    private static readonly string[] Names = ["run", "inspect", "tokenize", "logits", "bench", "perplexity", "quantize"];
 
     public static TheoryData<string> Commands => [.. Names];
 
@@ -48,6 +48,7 @@ public sealed class CommandLineTests
     [InlineData("tokenize", "hi")]
     [InlineData("bench", "-r", "1")]
     [InlineData("logits", "--tokens", "t.json", "-o", "x.f32")]
+    [InlineData("perplexity", "-f", "t.txt")]
     public void A_missing_model_says_how_to_give_one(params string[] args) =>
         QuernProcess.Run(args).AssertFails(2, "a model file is needed", $"quern {args[0]} -m model.gguf");
 
@@ -56,6 +57,7 @@ public sealed class CommandLineTests
     [InlineData("inspect", "no-such.gguf")]
     [InlineData("tokenize", "-m", "no-such.gguf", "hi")]
     [InlineData("bench", "-m", "no-such.gguf")]
+    [InlineData("perplexity", "-m", "no-such.gguf", "hi")]
     [InlineData("quantize", "no-such.gguf", "out.gguf", "Q8_0")]
     public void A_missing_file_is_a_failure_that_names_it(params string[] args) => QuernProcess.Run(args).AssertFails(1, "no-such.gguf");
 

@@ -13,6 +13,7 @@ namespace Quern.Cli.Output;
 [JsonSerializable(typeof(DecodeReport))]
 [JsonSerializable(typeof(RunReport))]
 [JsonSerializable(typeof(List<BenchResult>))]
+[JsonSerializable(typeof(PerplexityReport))]
 internal sealed partial class JsonShapes : JsonSerializerContext
 {
     /// <summary>The context that every command uses.</summary>

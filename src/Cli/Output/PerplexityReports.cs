@@ -1,0 +1,52 @@
+using Quern.Engine.Evaluation;
+
+namespace Quern.Cli.Output;
+
+/// <summary>What <c>quern perplexity --json</c> says. Numbers that cannot be told are left out: all before the first chunk, errors of fewer than two tokens.</summary>
+internal sealed record PerplexityReport(
+    string Model, string Mode, int ContextLength, int Stride, int ScoredPerChunk, int Tokens, int ChunkCount, bool Complete,
+    double? Perplexity, double? PerplexityStandardError, double? Nll, double? NllStandardError, double? BitsPerByte, long ScoredTokens, long ScoredBytes,
+    double Seconds, double TokensPerSecond, IReadOnlyList<PerplexityChunkReport> Chunks)
+{
+    public static PerplexityReport Of(string model, string mode, Perplexity perplexity, IReadOnlyList<PerplexityChunk> chunks)
+    {
+        LikelihoodEstimate total = chunks.Count == 0 ? default : chunks[^1].Total;
+        double seconds = chunks.Sum(chunk => chunk.Time.TotalSeconds);
+        return new PerplexityReport(
+            model, mode, perplexity.ContextLength, perplexity.Stride, perplexity.ScoredTokens, perplexity.TokenCount, perplexity.ChunkCount,
+            chunks.Count == perplexity.ChunkCount, Finite(total.Perplexity), Finite(total.PerplexityStandardError), Finite(total.Mean),
+            Finite(total.StandardError), Finite(total.BitsPerByte), total.Tokens, total.Bytes, seconds, Speed(perplexity, chunks),
+            [.. chunks.Select(PerplexityChunkReport.Of)]);
+    }
+
+    /// <summary>Tokens evaluated a second; 0 before the first chunk.</summary>
+    public static double Speed(Perplexity perplexity, IReadOnlyList<PerplexityChunk> chunks) =>
+        chunks.Count == 0 ? 0 : chunks.Count * (double)perplexity.EvaluatedTokens / Math.Max(chunks.Sum(chunk => chunk.Time.TotalSeconds), 1e-9);
+
+    // JSON has no word for infinity or for what is not a number.
+    public static double? Finite(double value) => double.IsFinite(value) ? value : null;
+
+    /// <summary>The table of results.</summary>
+    public void Write(TextWriter writer)
+    {
+        TextTable table = new(false, false);
+        table.Add("perplexity", $"{Number(Perplexity)} ± {Number(PerplexityStandardError)}");
+        table.Add("nll per token", $"{Number(Nll)} ± {Number(NllStandardError)}");
+        table.Add("bits per byte", Number(BitsPerByte));
+        string chunks = Complete ? $"{Chunks.Count}" : $"{Chunks.Count} of {ChunkCount}";
+        table.Add("scored", $"{ScoredTokens} tokens, {ScoredBytes} bytes, in {chunks} {(ChunkCount == 1 ? "chunk" : "chunks")} of {ContextLength}{(Complete ? "" : ", interrupted")}");
+        table.Add("speed", $"{Units.Rate(TokensPerSecond)} tok/s, {Units.Seconds(TimeSpan.FromSeconds(Seconds))}");
+        table.Write(writer);
+    }
+
+    private static string Number(double? value) => value is { } number ? $"{number:F5}" : "-";
+}
+
+/// <summary>One chunk: what its own tokens say, and the perplexity of all up to it.</summary>
+internal sealed record PerplexityChunkReport(
+    int FirstToken, long ScoredTokens, double? Nll, double? NllStandardError, double? Perplexity, double? RunningPerplexity, double Seconds)
+{
+    public static PerplexityChunkReport Of(PerplexityChunk chunk) => new(
+        chunk.FirstToken, chunk.Measured.Tokens, PerplexityReport.Finite(chunk.Measured.Mean), PerplexityReport.Finite(chunk.Measured.StandardError),
+        PerplexityReport.Finite(chunk.Measured.Perplexity), PerplexityReport.Finite(chunk.Total.Perplexity), chunk.Time.TotalSeconds);
+}
