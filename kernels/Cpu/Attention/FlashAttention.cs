@@ -1,7 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using Quern.Kernels.Cpu.Numerics;
-
 namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
@@ -13,7 +9,7 @@ namespace Quern.Kernels.Cpu.Attention;
 internal readonly unsafe struct FlashAttention(
     Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y, byte* scratch) : ITeamJob
 {
-    private const int Block = 4;
+    private const int Block = AttentionBlock.Rows;
     private const int PageTokens = KvLayout.PageTokens;
     private readonly Tensor _queries = queries;
     private readonly BatchView _batch = batch;
@@ -79,11 +75,20 @@ internal readonly unsafe struct FlashAttention(
             float* v = Widen(_pages.Values(number, head), PageTokens * stride, valuePage);
             for (int row = 0; row < rows; row += Block)
             {
-                int newest = firstSlot + (Math.Min(row + Block, rows) - 1) / group;
-                if (base0 > newest) continue;
+                int here = Math.Min(Block, rows - row);
+                if (base0 > firstSlot + ((row + here - 1) / group)) continue;
                 float* o = output + ((nint)row * stride);
-                Score(in run, head, firstToken, row, rows, base0, k, weights, maxima, sums, o);
-                Accumulate(weights, v, stride, o);
+                AttentionBlock.Score(
+                    Query(in run, head, firstToken, row), Query(in run, head, firstToken, Math.Min(row + 1, rows - 1)),
+                    Query(in run, head, firstToken, Math.Min(row + 2, rows - 1)), Query(in run, head, firstToken, Math.Min(row + 3, rows - 1)),
+                    k, keyLength, weights);
+                for (int i = 0; i < here; i++)
+                {
+                    AttentionBlock.Soften(
+                        in _options, base0, firstSlot + ((row + i) / group), weights + (i * PageTokens), maxima + row + i, sums + row + i, o + ((nint)i * stride), stride);
+                }
+
+                AttentionBlock.Accumulate(weights, v, stride, o);
             }
         }
 
@@ -98,120 +103,11 @@ internal readonly unsafe struct FlashAttention(
     private float* Widen(byte* stored, int count, float* scratch)
     {
         if (_pages.Type == KvType.F32) return (float*)stored;
-        for (int i = 0; i < count; i += 16)
-        {
-            Vector256<ushort> halves = Vector256.Load((ushort*)stored + i);
-            (Vector256<uint> low, Vector256<uint> high) = Vector256.Widen(halves);
-            Float16.ToSingle(Vector512.Create(low, high).AsInt32()).Store(scratch + i);
-        }
-
+        Float16.Widen((ushort*)stored, count, scratch);
         return scratch;
     }
 
-    /// <summary>Scores of four queries against a page, turned into softmax weights; the running maxima, sums and outputs are brought to the new maximum.</summary>
-    private void Score(
-        in SequenceRun run, int head, int firstToken, int row, int rows, int base0, float* k, float* weights, float* maxima, float* sums, float* output)
-    {
-        int group = Group, keyLength = _pages.Layer.KeyLength;
-        float* q0 = Query(in run, head, firstToken, row), q1 = Query(in run, head, firstToken, Math.Min(row + 1, rows - 1));
-        float* q2 = Query(in run, head, firstToken, Math.Min(row + 2, rows - 1)), q3 = Query(in run, head, firstToken, Math.Min(row + 3, rows - 1));
-        Vector512<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
-        for (int i = 0; i < keyLength; i++, k += PageTokens)
-        {
-            Vector512<float> low = Vector512.Load(k), high = Vector512.Load(k + 16);
-            Vector512<float> q = Vector512.Create(q0[i]);
-            a0 = Vector512.FusedMultiplyAdd(q, low, a0);
-            a1 = Vector512.FusedMultiplyAdd(q, high, a1);
-            q = Vector512.Create(q1[i]);
-            b0 = Vector512.FusedMultiplyAdd(q, low, b0);
-            b1 = Vector512.FusedMultiplyAdd(q, high, b1);
-            q = Vector512.Create(q2[i]);
-            c0 = Vector512.FusedMultiplyAdd(q, low, c0);
-            c1 = Vector512.FusedMultiplyAdd(q, high, c1);
-            q = Vector512.Create(q3[i]);
-            d0 = Vector512.FusedMultiplyAdd(q, low, d0);
-            d1 = Vector512.FusedMultiplyAdd(q, high, d1);
-        }
-
-        int slot = run.FirstSlot + firstToken, stride = _pages.ValueStride;
-        Soften(a0, a1, slot + (row / group), base0, weights, maxima + row, sums + row, output, stride);
-        if (row + 1 < rows) Soften(b0, b1, slot + ((row + 1) / group), base0, weights + PageTokens, maxima + row + 1, sums + row + 1, output + stride, stride);
-        if (row + 2 < rows) Soften(c0, c1, slot + ((row + 2) / group), base0, weights + (2 * PageTokens), maxima + row + 2, sums + row + 2, output + (2 * stride), stride);
-        if (row + 3 < rows) Soften(d0, d1, slot + ((row + 3) / group), base0, weights + (3 * PageTokens), maxima + row + 3, sums + row + 3, output + (3 * stride), stride);
-    }
-
-    private float* Query(in SequenceRun run, int head, int firstToken, int row) =>
-        (float*)_queries.Address + ((nint)(run.FirstRow + firstToken + (row / Group)) * _queries.Stride)
+    private float* Query(in SequenceRun run, int head, int token, int row) =>
+        (float*)_queries.Address + ((nint)(run.FirstRow + token + (row / Group)) * _queries.Stride)
         + (((head * Group) + (row % Group)) * _pages.Layer.KeyLength);
-
-    /// <summary>One query's 32 scores: scale, cap, mask; then weights <c>e^(s − m')</c>, and everything before is multiplied by <c>e^(m − m')</c>.</summary>
-    private void Soften(
-        Vector512<float> low, Vector512<float> high, int slot, int base0, float* weights, float* maximum, float* sum, float* output, int stride)
-    {
-        low *= _options.Scale;
-        high *= _options.Scale;
-        if (_options.SoftCap != 0)
-        {
-            low = VectorMath.Tanh(low / _options.SoftCap) * _options.SoftCap;
-            high = VectorMath.Tanh(high / _options.SoftCap) * _options.SoftCap;
-        }
-
-        int oldest = _options.Window == 0 ? 0 : slot - _options.Window + 1;
-        low = Mask(low, base0, oldest, slot);
-        high = Mask(high, base0 + 16, oldest, slot);
-        Vector512<float> larger = Vector512.Max(low, high);
-        Vector256<float> half = Vector256.Max(larger.GetLower(), larger.GetUpper());
-        Vector128<float> quarter = Vector128.Max(half.GetLower(), half.GetUpper());
-        float top = Math.Max(
-            Math.Max(quarter.GetElement(0), quarter.GetElement(1)), Math.Max(quarter.GetElement(2), quarter.GetElement(3)));
-        float before = *maximum, now = Math.Max(before, top);
-        if (float.IsNegativeInfinity(now))
-        {
-            new Span<float>(weights, PageTokens).Clear();
-            return;
-        }
-
-        low = VectorMath.Exp(low - Vector512.Create(now));
-        high = VectorMath.Exp(high - Vector512.Create(now));
-        low.Store(weights);
-        high.Store(weights + 16);
-        float shrink = MathF.Exp(before - now);
-        *maximum = now;
-        *sum = (*sum * shrink) + Vector512.Sum(low + high);
-        if (shrink == 1) return;
-        for (int i = 0; i < stride; i += 16) (Vector512.Load(output + i) * shrink).Store(output + i);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Mask(Vector512<float> scores, int first, int oldest, int newest)
-    {
-        if (first >= oldest && first + 15 <= newest) return scores;
-        Vector512<int> slots = Vector512.Create(first) + Vector512<int>.Indices;
-        Vector512<int> seen = Vector512.GreaterThanOrEqual(slots, Vector512.Create(oldest)) & Vector512.LessThanOrEqual(slots, Vector512.Create(newest));
-        return Vector512.ConditionalSelect(seen.AsSingle(), scores, Vector512.Create(float.NegativeInfinity));
-    }
-
-    /// <summary><c>o[r] += Σ_j weights[r, j] · v[j]</c> for four queries; weights of rows that do not exist are whatever was there, and so is their output.</summary>
-    private static void Accumulate(float* weights, float* v, int stride, float* output)
-    {
-        float* o1 = output + stride, o2 = o1 + stride, o3 = o2 + stride;
-        for (int i = 0; i < stride; i += 16)
-        {
-            Vector512<float> a = Vector512.Load(output + i), b = Vector512.Load(o1 + i), c = Vector512.Load(o2 + i), d = Vector512.Load(o3 + i);
-            float* column = v + i;
-            for (int j = 0; j < PageTokens; j++, column += stride)
-            {
-                Vector512<float> value = Vector512.Load(column);
-                a = Vector512.FusedMultiplyAdd(Vector512.Create(weights[j]), value, a);
-                b = Vector512.FusedMultiplyAdd(Vector512.Create(weights[PageTokens + j]), value, b);
-                c = Vector512.FusedMultiplyAdd(Vector512.Create(weights[(2 * PageTokens) + j]), value, c);
-                d = Vector512.FusedMultiplyAdd(Vector512.Create(weights[(3 * PageTokens) + j]), value, d);
-            }
-
-            a.Store(output + i);
-            b.Store(o1 + i);
-            c.Store(o2 + i);
-            d.Store(o3 + i);
-        }
-    }
 }

@@ -22,6 +22,18 @@ public sealed class NumericsTests
     }
 
     [Fact]
+    public unsafe void WideningKeepsEveryFiniteBinary16()
+    {
+        ushort[] bits = [.. Enumerable.Range(0, 65536).Select(i => (ushort)i).Where(i => (i & 0x7c00) != 0x7c00)];
+        float[] values = new float[bits.Length];
+        fixed (ushort* source = bits)
+        fixed (float* target = values)
+            Float16.Widen(source, bits.Length, target);
+        for (int i = 0; i < bits.Length; i++)
+            Assert.Equal(BitConverter.SingleToInt32Bits(Float16.ToSingle(bits[i])), BitConverter.SingleToInt32Bits(values[i]));
+    }
+
+    [Fact]
     public void RoundingToBinary16IsTheFrameworks()
     {
         Random random = new(1);
