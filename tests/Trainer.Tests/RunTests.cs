@@ -37,8 +37,8 @@ public sealed class RunTests : IDisposable
         Assert.NotEqual(a.Tensors[0].Bytes.ToArray(), b.Tensors[0].Bytes.ToArray());
     }
 
-    // Recorded: 5.75 at first, 0.64 after 60 steps; what cannot be known of these sentences, their three choices, is about 0.12 a token. A gradient that is
-    // wrong in any part stays above 1.
+    // Recorded: 6.06 at first, held out 0.223 after 60 steps. Counting which byte follows one byte gives 1.34, which follows two 0.29: below that the model
+    // has to look further back. What nobody can know of these sentences, their three choices, is 0.098 a token.
     [Fact]
     public void A_short_run_learns_the_sentences()
     {
@@ -46,8 +46,8 @@ public sealed class RunTests : IDisposable
         config = config with { Training = config.Training with { Steps = 60, Sequences = 8, SequencesPerPass = 4, WarmupSteps = 5, EvaluateEvery = 60, CheckpointEvery = 60 } };
         Train(config, "learns", threads: 2);
         StepRecord[] records = [.. File.ReadLines(_folder.Run("learns").Log).Skip(1).Select(RunLog.Parse)];
-        Assert.InRange(records[0].Loss, 5.4, 6.1);
-        Assert.InRange(records[^1].HeldOut!.Value, 0.1, 0.9);
+        Assert.InRange(records[0].Loss, 5.8, 6.3);
+        Assert.InRange(records[^1].HeldOut!.Value, 0.09, 0.28);
         XDocument picture = XDocument.Load(_folder.Run("learns").Picture);
         Assert.Equal("svg", picture.Root!.Name.LocalName);
         Assert.Equal(3, picture.Descendants().Count(element => element.Name.LocalName == "polyline"));
@@ -69,8 +69,8 @@ public sealed class RunTests : IDisposable
             Assert.True(run.Train(_ => { }, () => false));
         StepRecord[] records = [.. File.ReadLines(_folder.Run("student").Log).Skip(1).Select(RunLog.Parse)];
 
-        // The texts' own tokens had no share in the loss, and yet the held-out text became likelier.
-        Assert.InRange(records[^1].HeldOut!.Value, 0.5, 4);
+        // The texts' own tokens had no share in the loss, and yet the held-out text became likelier: from 5.7, which knows nothing, to 3.02 as recorded.
+        Assert.InRange(records[^1].HeldOut!.Value, 0.5, 3.5);
     }
 
     [Fact]

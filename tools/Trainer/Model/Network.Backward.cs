@@ -34,7 +34,7 @@ internal sealed unsafe partial class Network<T>
         double[] losses = new double[batch.Tokens];
         int vocabulary = Shape.Vocabulary;
         T* logits = a.Logits.First;
-        using Values<T> scratch = new((long)_crew.Threads * vocabulary);
+        using Values<T> scratch = new(2L * _crew.Threads * vocabulary);
         T* free = scratch.First;
         _crew.For(batch.Tokens, (t, worker) =>
         {
@@ -43,7 +43,7 @@ internal sealed unsafe partial class Network<T>
             if (weight == 0) new Span<T>(z, vocabulary).Clear();
             else
                 losses[t] = weight * form.Gradient(
-                    z, teacher == null ? null : teacher + ((nint)t * vocabulary), vocabulary, batch.Targets[t], weight * factor, free + ((nint)worker * vocabulary));
+                    z, teacher == null ? null : teacher + ((nint)t * vocabulary), vocabulary, batch.Targets[t], weight * factor, free + ((nint)worker * 2 * vocabulary));
         });
         return losses.Sum();
     }

@@ -29,31 +29,25 @@ internal readonly record struct CrossEntropy(double Alpha, double Temperature)
     /// <param name="count">Vocabulary.</param>
     /// <param name="target">The token that came.</param>
     /// <param name="weight">Factor on the gradient.</param>
-    /// <param name="scratch">[vocabulary].</param>
+    /// <param name="scratch">[2, vocabulary].</param>
     public unsafe double Gradient<T>(T* z, T* teacher, int count, int target, double weight, T* scratch)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         if (teacher == null) return Plain(z, count, target, weight, scratch);
-        T inverse = T.CreateChecked(1 / Temperature);
-        T softMax = Rows.Max(z, count) * inverse, teacherMax = Rows.Max(teacher, count) * inverse;
-        T softSum = Rows.Exp(z, inverse, softMax, count, scratch);
-        double softLog = LogOfSum(softMax, softSum), divergence = 0;
-        T teacherSum = T.Zero;
-        for (int i = 0; i < count; i++) teacherSum += T.Exp((teacher[i] * inverse) - teacherMax);
-        double teacherLog = LogOfSum(teacherMax, teacherSum);
+        T inverse = T.CreateChecked(1 / Temperature), softMax = Rows.Max(z, count) * inverse, teacherMax = Rows.Max(teacher, count) * inverse;
+        T* soft = scratch, taught = scratch + count;
+        T softSum = Rows.Exp(z, inverse, softMax, count, soft), teacherSum = Rows.Exp(teacher, inverse, teacherMax, count, taught);
 
-        // From here on scratch holds α τ (softmax(z/τ) − softmax(t/τ)) times the weight.
-        T factor = T.CreateChecked(Alpha * Temperature * weight), softScale = T.One / softSum, teacherScale = T.One / teacherSum;
-        for (int i = 0; i < count; i++)
-        {
-            T p = T.Exp((teacher[i] * inverse) - teacherMax) * teacherScale;
-            divergence += double.CreateChecked(p) * ((double.CreateChecked(teacher[i]) - double.CreateChecked(z[i])) / Temperature);
-            scratch[i] = factor * ((scratch[i] * softScale) - p);
-        }
+        // KL = Σ p (ln p − ln q), where ln p and ln q are t/τ and z/τ but for the logarithms of their sums.
+        Rows.AddScaled(z, -T.One, count, teacher);
+        double apart = double.CreateChecked(Rows.Dot(taught, teacher, count)) / (double.CreateChecked(teacherSum) * Temperature);
+        double divergence = apart + LogOfSum(softMax, softSum) - LogOfSum(teacherMax, teacherSum);
 
-        divergence += softLog - teacherLog;
-        double plain = Plain(z, count, target, (1 - Alpha) * weight, teacher);
-        Rows.Add(scratch, count, z);
+        T factor = T.CreateChecked(Alpha * Temperature * weight);
+        Rows.Scale(soft, factor / softSum, count);
+        Rows.AddScaled(taught, -factor / teacherSum, count, soft);
+        double plain = Plain(z, count, target, (1 - Alpha) * weight, taught);
+        Rows.AddScaled(soft, T.One, count, z);
         return ((1 - Alpha) * plain) + (Alpha * Temperature * Temperature * divergence);
     }
 

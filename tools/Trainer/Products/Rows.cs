@@ -17,6 +17,20 @@ internal static unsafe class Rows
         for (; i < count; i++) y[i] += x[i];
     }
 
+    /// <summary><c>y += scale x</c>.</summary>
+    public static void AddScaled<T>(T* x, T scale, int count, T* y)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        int i = 0;
+        if (Isa.HasAvx2)
+        {
+            Vector256<T> s = Vector256.Create(scale);
+            for (; i <= count - Vector256<T>.Count; i += Vector256<T>.Count) Lanes.MultiplyAdd(Vector256.Load(x + i), s, Vector256.Load(y + i)).Store(y + i);
+        }
+
+        for (; i < count; i++) y[i] += scale * x[i];
+    }
+
     /// <summary><c>Σ a b</c>.</summary>
     public static T Dot<T>(T* a, T* b, int count)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
