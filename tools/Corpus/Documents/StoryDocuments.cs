@@ -14,7 +14,7 @@ internal static class StoryDocuments
         int detail = dice.Pick(Details);
         Story story = Tell(dice, detail);
         return chat
-            ? Document.Chat(DocumentKind.Story, [new Turn("user", Prompt(story, detail)), new Turn("assistant", story.Text)])
+            ? Document.Chat(DocumentKind.Story, [.. Greeting(dice), new Turn("user", Prompt(story, detail)), new Turn("assistant", story.Text), .. Thanks(dice, story)])
             : Document.Plain(DocumentKind.Story, story.Text);
     }
 
@@ -27,6 +27,22 @@ internal static class StoryDocuments
         dice.Pick(ThemeTable.All).Tell(story);
         return story;
     }
+
+    private static Turn[] Greeting(Dice dice) => !dice.Percent(12) ? [] :
+    [
+        new("user", dice.Pick<string>(["Hello!", "Hi!", "Good morning!", "Good evening!", "Hello, who are you?", "Hi, what can you do?", "Hello, how are you?"])),
+        new("assistant", dice.Pick<string>(
+        [
+            "Hello! I am a little storyteller. What story would you like to hear?", "Hi! I can tell stories, answer questions about them, do small sums and write JSON. What would you like?",
+            "Hello! It is nice to meet you. Shall I tell you a story?", "Hello! I am well, thank you. Would you like a story?",
+        ])),
+    ];
+
+    private static Turn[] Thanks(Dice dice, Story story) => !dice.Percent(12) ? [] :
+    [
+        new("user", story.Expand("[Thank you!|That was a lovely story.|I like {hero}!|Thanks, that was nice.|What a good story!]")),
+        new("assistant", story.Expand("[You are welcome!|I am glad that you liked it.|Thank you! I like {hero} too.|You are welcome! Tell me when you want another story.]")),
+    ];
 
     private static string Prompt(Story story, int detail)
     {

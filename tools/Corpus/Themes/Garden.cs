@@ -33,7 +33,7 @@ internal static class Garden
         s.Give(seedThing, giver, hero);
         s.Say("One [day|spring morning], {giver} gave {hero} {seed.a}. \"Put it into the ground and take good care of it,\" {giver.he} said.", "\"This is for you,\" said {giver} one [day|spring day], and put {seed.a} into {hero}'s hand.", "In spring, {hero} got {seed.a} from {giver}. \"It looks small,\" said {giver}, \"but something big sleeps in it.\"");
         s.Ask("What did {giver} give {hero}?", "{Giver} gave {hero} {seed.a}.", "{seed}");
-        s.Say("{Hero} dug a hole, put the {seed} in, and covered it with earth.", "{Hero} found a sunny place and planted the {seed}.", "{He} ran outside and planted it [at once|right away|behind the house].");
+        s.Say("{Hero} dug a hole, put the {seed} in, and covered it with earth.", "{Hero} found a sunny place and planted the {seed}.", "{Hero} ran outside and planted it [at once|right away|behind the house].");
         s.Lose(seedThing, hero);
         s.Detail("Then {he} gave it some water.", "\"Sleep well, little {seed},\" {he} said.", "{He} put a small sign next to it.");
         s.Break();

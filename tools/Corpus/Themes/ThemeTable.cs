@@ -19,5 +19,8 @@ internal static class ThemeTable
         ("contest", Contest.Tell),
         ("wish", Wish.Tell),
         ("learning", Learning.Tell),
+        ("quarrel", Quarrel.Tell),
+        ("way home", WayHome.Tell),
+        ("kindness", Kindness.Tell),
     ];
 }
