@@ -10,7 +10,7 @@ internal static class ArithmeticDocuments
 {
     private static readonly string[] Countables = Table.Of("""
         apples, pears, nuts, cookies, marbles, shells, stones, books, pencils, flowers, balloons, eggs, berries, coins, stamps, buttons, leaves, carrots, candles,
-        cards, cups, spoons, feathers, beans, plums, toys, stickers, ribbons, acorns, fish, blocks, lemons, muffins, socks
+        cards, cups, spoons, feathers, beans, plums, toys, stickers, ribbons, acorns, fish, blocks, lemons, muffins, socks, pumpkins, tulips, roses, tickets, crayons, kites, onions, potatoes, tomatoes, walnuts, chairs, bottles, hats, boats, puzzles, drums, bees, ducks, sheep, ladders, plates, bricks, jars, baskets, rings, sandwiches, turnips, dolls, daisies, grapes, postcards
         """);
 
     public static Document Write(Dice dice, bool chat)

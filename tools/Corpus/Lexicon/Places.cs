@@ -18,6 +18,11 @@ internal static class Places
         new("the waterfall", "by", "a rainbow in the spray"), new("the berry bushes", "behind", "red berries on every branch"), new("the tall grass", "in", "busy ants and beetles"),
         new("the lighthouse", "at", "gulls flying in circles"), new("the windmill", "near", "big white sails that turned slowly"), new("the railway station", "at", "a long green train"),
         new("the old well", "beside", "moss on grey stones"), new("the haystack", "behind", "mice running to and fro"), new("the harbor", "in", "ships with tall masts"),
+        new("the vineyard", "in", "purple grapes in long rows"), new("the quarry", "in", "huge blocks of limestone"), new("the swamp", "near", "reeds and croaking toads"),
+        new("the greenhouse", "in", "tomatoes and ferns behind steamy glass"), new("the sawmill", "at", "stacks of planks and a cloud of sawdust"), new("the churchyard", "in", "ivy on crumbling walls"),
+        new("the sports field", "on", "white lines and two wooden goals"), new("the school yard", "in", "a climbing frame and a sandbox"), new("the campsite", "at", "canvas tents around a fire"),
+        new("the dunes", "in", "ripples that the wind had drawn"), new("the pier", "on", "fishermen with their rods"), new("the cornfield", "in", "stalks that rustled like paper"),
+        new("the clearing", "in", "a ring of toadstools"), new("the ruined tower", "at", "jackdaws on the battlements"), new("the canal", "by", "barges loaded with coal"),
     ];
 
     /// <summary>In and about a house.</summary>

@@ -10,7 +10,7 @@ internal static class Opening
         sing songs, run in the grass, paint pictures, climb trees, read stories, splash in puddles, count the stars, dance in the rain, tell jokes, build towers,
         look at the clouds, play hide and seek, collect stones, chase butterflies, listen to the birds, draw with chalk, swim, whistle, pick flowers, ask questions,
         roll down the hill, hop on one foot, watch the ants, catch falling leaves, play in the mud, jump over logs, make up games, feed the birds, dig holes,
-        skip stones, play tag, blow bubbles, hum little tunes, ride in the wagon, watch the sunset, play the drum, make funny faces, bake cookies
+        skip stones, play tag, blow bubbles, hum little tunes, ride in the wagon, watch the sunset, play the drum, make funny faces, bake cookies, plant bulbs, write letters, invent machines, solve riddles, juggle apples, balance on logs, gather chestnuts, feed the ducks, knit scarves, fold paper animals, carve sticks, polish shells, watch thunderclouds, imitate owls, tiptoe through the house, wade in the brook, gallop across the fields, giggle at silly rhymes, whisper secrets to the moon, explore hidden corners, sketch insects, study the map of the world, repair broken toys, decorate the windows, mix colors, practice cartwheels, whirl around until everything spun, name the constellations, arrange pebbles in circles, taste snowflakes, catch raindrops, splash with the paddles, rock in the hammock, visit the neighbors, sweep the porch, stack firewood, ring the doorbell, hunt for four-leaf clovers, swap stickers, blow the dandelions
         """);
 
     /// <summary>Introduces a hero, who is given a role here, and ends the paragraph.</summary>

@@ -29,7 +29,7 @@ internal static class WayHome
     {
         Character hero = Opening.Tell(s);
         s.Bind("lure", s.Dice.Pick(Lures));
-        Place place = s.Bind("place", s.Cast.Faraway());
+        Place place = s.Bind("place", s.Cast.Outdoors());
         s.Bind("parent", s.Cast.InAnimalWorld ? s.Cast.WiseAnimal() : s.Cast.Parent());
         s.About("{an} {hero.kind} who got lost", "how {hero} found the way home", "{hero} and {an} {lure}");
         s.Say("\"Do not go too far,\" {parent} always said.", "{Parent} had only one rule: \"Be home before dark.\"", "{Hero} was allowed to play outside as long as {he} could see home.");
