@@ -13,6 +13,7 @@ internal sealed class PartCounts
 
     public long Words { get; private set; }
 
+    /// <summary>Without those of special tokens, which count as tokens.</summary>
     public long Characters { get; private set; }
 
     public long Tokens { get; private set; }
@@ -34,7 +35,7 @@ internal sealed class PartCounts
         Documents++;
         if (document.Document.IsChat) ChatDocuments++;
         Words += document.Words;
-        Characters += document.Text.Length;
+        Characters += document.Document.Passages.Sum(passage => passage.Length);
         Tokens += document.Tokens.Length;
         LongestDocumentInTokens = Math.Max(LongestDocumentInTokens, document.Tokens.Length);
         string kind = DocumentWriter.Kinds.First(entry => entry.Kind == document.Document.Kind).Name;
