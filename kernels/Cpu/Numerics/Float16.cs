@@ -63,7 +63,7 @@ public static unsafe class Float16
     /// <param name="source">binary16 values.</param>
     /// <param name="count">How many; a multiple of 16.</param>
     /// <param name="target">Destination.</param>
-    public static void Widen(ushort* source, int count, float* target)
+    internal static void Widen(ushort* source, int count, float* target)
     {
         const int Kept = unchecked((int)0x8fffe000);
         if (Isa.HasAvx512)
