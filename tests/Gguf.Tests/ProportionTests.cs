@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Quern.GgufFuzz;
 
 namespace Quern.Gguf.Tests;
@@ -64,27 +63,16 @@ public sealed class ProportionTests
     }
 
     [Fact]
-    public void AVocabularyOf150000OpensQuickly()
+    public void AVocabularyOf150000TakesBoundedMemory()
     {
+        string[] tokens = [.. Enumerable.Range(0, 150_000).Select(i => $"Ġtoken{i}")];
         GgufWriter writer = new();
-        writer.Set("tokens", Enumerable.Range(0, 150_000).Select(i => $"Ġtoken{i}").ToArray());
-        writer.Set("merges", Enumerable.Range(0, 150_000).Select(i => $"Ġto ken{i}").ToArray());
+        writer.Set("tokens", tokens);
         writer.Set("scores", new float[150_000]);
         using MemoryStream stream = new();
         writer.Write(stream);
-        byte[] bytes = stream.ToArray();
-        TimeSpan limit = TimeSpan.FromMilliseconds(100);
-        TimeSpan best = TimeSpan.MaxValue;
-        for (int i = 0; i < 10 && best > limit; i++)
-        {
-            long begun = Stopwatch.GetTimestamp();
-            using GgufFile file = GgufFile.FromBytes(bytes, "vocabulary.gguf");
-            Assert.Equal("Ġtoken149999", file.Metadata.GetStringArray("tokens")[^1]);
-            TimeSpan time = Stopwatch.GetElapsedTime(begun);
-            if (time < best) best = time;
-        }
-
-        Assert.InRange(best, TimeSpan.Zero, limit);
+        using (GgufFile file = GgufFile.FromBytes(stream.ToArray(), "vocabulary.gguf")) Assert.Equal(tokens, file.Metadata.GetStringArray("tokens"));
+        AssertBounded(stream.ToArray(), 5);
     }
 
     private static void AssertBounded(byte[] bytes, double mostBytesPerByte)
