@@ -4,13 +4,13 @@ namespace Quern.Trainer.Runs;
 internal sealed record TrainingPlan
 {
     /// <summary>Sequences of a step.</summary>
-    public int Sequences { get; init; } = 8;
+    public int Sequences { get; init; } = 4;
 
     /// <summary>Sequences that are computed at once; more take more memory, and change nothing but rounding.</summary>
     public int SequencesPerPass { get; init; } = 2;
 
     /// <summary>Steps of the whole run.</summary>
-    public int Steps { get; init; } = 4000;
+    public int Steps { get; init; } = 5000;
 
     /// <summary>Highest learning rate.</summary>
     public double LearningRate { get; init; } = 2e-3;
@@ -37,13 +37,13 @@ internal sealed record TrainingPlan
     public double ClipNorm { get; init; } = 1;
 
     /// <summary>Steps between two looks at the held-out text.</summary>
-    public int EvaluateEvery { get; init; } = 100;
+    public int EvaluateEvery { get; init; } = 250;
 
     /// <summary>Sequences of the held-out text that are looked at.</summary>
     public int EvaluationSequences { get; init; } = 32;
 
     /// <summary>Steps between two checkpoints.</summary>
-    public int CheckpointEvery { get; init; } = 100;
+    public int CheckpointEvery { get; init; } = 250;
 
     /// <summary>Where a sequence begins.</summary>
     public WindowStart Windows { get; init; } = WindowStart.Documents;
