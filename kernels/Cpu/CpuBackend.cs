@@ -1,6 +1,7 @@
 using Quern.Kernels.Cpu.Attention;
 using Quern.Kernels.Cpu.Experts;
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.Memory;
 using Quern.Kernels.Cpu.Ops;
 
@@ -15,15 +16,22 @@ public sealed unsafe class CpuBackend : Backend
     private readonly ScratchBlock _scratch = new();
     private readonly ScratchBlock _gathered = new();
     private readonly List<NativeBlock> _vectors = [];
+    private readonly List<InterleavedWeights> _interleaved = [];
+    private readonly bool _repack;
     private readonly MatMul.MatMul _matMul;
 
     /// <param name="team">Threads; shared, not owned.</param>
     /// <param name="mode">How products with weights are computed.</param>
-    public CpuBackend(ThreadTeam team, ComputeMode mode = ComputeMode.Fast)
+    /// <param name="repack">
+    /// Whether weights are copied into the order in which the fastest kernels read them, where this machine has such kernels and the mode is fast; otherwise they
+    /// are read where they are.
+    /// </param>
+    public CpuBackend(ThreadTeam team, ComputeMode mode = ComputeMode.Fast, bool repack = true)
     {
         ArgumentNullException.ThrowIfNull(team);
         _team = team;
         Mode = mode;
+        _repack = repack && mode == ComputeMode.Fast && Isa.HasAvx512Vnni;
         _matMul = new MatMul.MatMul(team, mode, _scratch);
     }
 
@@ -34,8 +42,14 @@ public sealed unsafe class CpuBackend : Backend
     public override ComputeMode Mode { get; }
 
     /// <inheritdoc/>
-    public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address) =>
-        new(name, format, count, rows, cols, address);
+    public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use)
+    {
+        WeightMatrix matrix = new(name, format, count, rows, cols, address);
+        if (!_repack || use == MatrixUse.Lookup || format.Interleaved is null) return matrix;
+        InterleavedWeights interleaved = InterleavedWeights.Create(_team, format, count, rows, cols, address);
+        _interleaved.Add(interleaved);
+        return matrix with { Interleaved = interleaved };
+    }
 
     /// <inheritdoc/>
     public override WeightVector BindVector(string name, WeightFormat format, int length, nint address)
@@ -63,7 +77,7 @@ public sealed unsafe class CpuBackend : Backend
 
     /// <inheritdoc/>
     public override void MatMul(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y) =>
-        _matMul.Run(x, weights, weights.Address, bias is null ? null : (float*)bias.Address, y);
+        _matMul.Run(x, weights, 0, bias is null ? null : (float*)bias.Address, y);
 
     /// <inheritdoc/>
     public override void RmsNorm(Tensor x, WeightVector gain, float epsilon, Tensor y) =>
@@ -142,7 +156,7 @@ public sealed unsafe class CpuBackend : Backend
         for (int expert = 0; expert < weights.Count; expert++)
         {
             int first = routes.Starts[expert], count = routes.Starts[expert + 1] - first;
-            if (count > 0) _matMul.Run(Slice(x, first, count), weights, weights.Matrix(expert), null, Slice(y, first, count));
+            if (count > 0) _matMul.Run(Slice(x, first, count), weights, expert, null, Slice(y, first, count));
         }
     }
 
@@ -158,6 +172,8 @@ public sealed unsafe class CpuBackend : Backend
         _gathered.Dispose();
         foreach (NativeBlock block in _vectors) block.Dispose();
         _vectors.Clear();
+        foreach (InterleavedWeights weights in _interleaved) weights.Dispose();
+        _interleaved.Clear();
     }
 
     private static Tensor Slice(Tensor x, int first, int count) =>

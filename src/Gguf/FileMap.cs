@@ -8,7 +8,7 @@ namespace Quern.Gguf;
 /// The bytes of a file in memory: mapped, copied, or lent by the caller. The only unsafe code of this room; every slice is checked.
 /// A file that another process shortens while it is mapped raises a bus error on access, as with every memory map.
 /// </summary>
-internal sealed unsafe class FileMap : IDisposable
+internal sealed unsafe partial class FileMap : IDisposable
 {
     private readonly MemoryMappedViewAccessor? _view;
     private readonly MemoryMappedFile? _mapping;
@@ -109,6 +109,22 @@ internal sealed unsafe class FileMap : IDisposable
         if (offset < 0 || length < 0 || offset > Length - length) ThrowOutside(offset, length);
         return new ReadOnlySpan<byte>(_start + offset, length);
     }
+
+    /// <summary>
+    /// Tells the system that a part is not needed for now: its whole pages leave this process's memory, and are read from the file again if they are touched.
+    /// Says nothing where the bytes are not mapped from a file, or the system is not Linux. Source: Linux man-pages, madvise(2).
+    /// </summary>
+    public void Release(long offset, long length)
+    {
+        const int DontNeed = 4;
+        if (_view is null || !OperatingSystem.IsLinux()) return;
+        ObjectDisposedException.ThrowIf(_start == null, typeof(GgufFile));
+        nint page = Environment.SystemPageSize, first = (Address + (nint)offset + page - 1) & -page, end = (Address + (nint)(offset + length)) & -page;
+        if (end > first) _ = Madvise(first, (nuint)(end - first), DontNeed);
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Madvise(nint address, nuint length, int advice);
 
     private void ThrowOutside(long offset, int length) =>
         throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes do not fit in a file of {Length}");

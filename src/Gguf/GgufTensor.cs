@@ -72,6 +72,12 @@ public sealed class GgufTensor
         return _map.Slice(Offset + offset, length);
     }
 
+    /// <summary>
+    /// Says that the bytes are not needed for now, because they were copied: they leave this process's memory, and are read from the file again if somebody looks.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The file was closed.</exception>
+    public void Release() => _map.Release(Offset, ByteLength);
+
     /// <summary>The name, the type and the dimensions.</summary>
     public override string ToString() => $"{Name} {TypeName} [{string.Join(", ", Dimensions)}]";
 }

@@ -32,7 +32,8 @@ public abstract class Backend : IDisposable
     /// <param name="rows">Outputs of each.</param>
     /// <param name="cols">Inputs of each.</param>
     /// <param name="address">Stored blocks; they stay where they are as long as the back end lives.</param>
-    public abstract WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address);
+    /// <param name="use">What for.</param>
+    public abstract WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use = MatrixUse.Product);
 
     /// <summary>Makes a stored vector usable, as binary32.</summary>
     /// <param name="name">Tensor name, for messages.</param>

@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu;
 
@@ -14,6 +15,12 @@ namespace Quern.Kernels.Cpu;
 /// <param name="Address">Address of the first block; rows follow each other without gaps.</param>
 public sealed record WeightMatrix(string Name, WeightFormat Format, int Count, int Rows, int Cols, nint Address)
 {
+    /// <summary>A copy of the matrix in the order in which kernels read it, or null where they read it as stored.</summary>
+    internal InterleavedWeights? Interleaved { get; init; }
+
+    /// <summary>Whether products read a copy, so that the stored blocks are needed for single rows only.</summary>
+    public bool IsRepacked => Interleaved is not null;
+
     /// <summary>Bytes of one row.</summary>
     public long RowBytes => Format.Info.RowBytes(Cols);
 
@@ -22,6 +29,16 @@ public sealed record WeightMatrix(string Name, WeightFormat Format, int Count, i
 
     /// <summary>Address of matrix <paramref name="index"/> of the stack.</summary>
     public nint Matrix(int index) => Address + (nint)(RowBytes * Rows * index);
+}
+
+/// <summary>What a matrix is bound for.</summary>
+public enum MatrixUse
+{
+    /// <summary>Products, and rows by number.</summary>
+    Product,
+
+    /// <summary>Rows by number only: a table of embeddings.</summary>
+    Lookup,
 }
 
 /// <summary>A vector of binary32 weights (a norm's gain, a bias, rope factors), or a stack of them.</summary>

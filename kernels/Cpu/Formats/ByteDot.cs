@@ -17,13 +17,13 @@ internal static class ByteDot
 {
     /// <summary>addend + Σ₄ u × s, with u ≤ 129 and |s| ≤ 127.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddUnsigned(Vector256<int> addend, Vector256<byte> u, Vector256<sbyte> s) => AvxVnni.IsSupported
+    public static Vector256<int> AddUnsigned(Vector256<int> addend, Vector256<byte> u, Vector256<sbyte> s) => Isa.HasAvxVnni
         ? AvxVnni.MultiplyWideningAndAdd(addend, u, s)
         : addend + Unsigned(u, s);
 
     /// <summary>Σ₄ u × s, with u ≤ 129 and |s| ≤ 127.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Unsigned(Vector256<byte> u, Vector256<sbyte> s) => AvxVnni.IsSupported
+    public static Vector256<int> Unsigned(Vector256<byte> u, Vector256<sbyte> s) => Isa.HasAvxVnni
         ? AvxVnni.MultiplyWideningAndAdd(Vector256<int>.Zero, u, s)
         : Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(u, s), Vector256.Create((short)1));
 

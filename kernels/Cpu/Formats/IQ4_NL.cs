@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -46,6 +47,14 @@ internal readonly unsafe struct IQ4_NL : IByteCodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) => ByteDot.Accumulate(
         ByteDot.Signed(Codes(block), Vector256.Load(x.Q + (32 * index))), ScaleLanes(block), x.D + index, sum);
+    /// <summary>The codes + 128, as unsigned bytes.</summary>
+    public static byte[] RaisedCodebook { get; } = [.. Codebook.ToArray().Select(code => (byte)(code + 128))];
+
+    public static InterleavedLayout Layout { get; } = new("IQ4_NL", 4, ScaleKind.Half, 128) { Codebook = RaisedCodebook };
+
+    public static Vector256<byte> StepCodes(byte* block, int step) => ByteCodes.Nibbles(block + Packed);
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block), 0);
 
     // The plain mapping of the peak to the end of the range is poor for uneven codes, so a scale is searched for even without importance.
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -95,6 +96,14 @@ internal readonly unsafe struct IQ4_XS : IDotFormat
         float d = x.D[index] * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block));
         return Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(products), Vector512.Create(d), sum);
     }
+
+    public static InterleavedLayout Layout { get; } = new("IQ4_XS", 4, ScaleKind.Super, 128) { Codebook = IQ4_NL.RaisedCodebook };
+
+    public static Vector256<byte> StepCodes(byte* block, int step) => ByteCodes.Nibbles(block + Nibbles + (16 * step));
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block), 0);
+
+    public static SubScales StepScales(byte* block, int step) => new((sbyte)Scale(block, step), 0, 0, 0);
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {

@@ -1,3 +1,5 @@
+using Quern.Kernels.Cpu.Interleaved;
+
 namespace Quern.Kernels.Cpu.Formats;
 
 /// <summary>What activations a dot product of a format wants.</summary>
@@ -67,7 +69,7 @@ internal unsafe interface IFloatFormat : IWeightFormat
 /// A block format with a dot product against quantised activations, block by block. Drivers own the loops over blocks, rows and threads;
 /// they keep one accumulator a row and call a step for each, so a step is inlined and reduces nothing across lanes.
 /// </summary>
-internal unsafe interface IDotFormat : IWeightFormat
+internal unsafe interface IDotFormat : IInterleavedFormat
 {
     /// <summary>The activations that the steps read.</summary>
     static abstract ActivationKind Activation { get; }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -58,6 +59,12 @@ internal readonly unsafe struct MXFP4 : IByteCodes
             ByteDot.Offset(x.S + index, 1, 2), raised.AsByte(), Vector256.Load(x.Q + (32 * index)));
         return ByteDot.Accumulate(products, ScaleLanes(block), x.D + index, sum);
     }
+    // The scale is half of 2^(e − 127): the exponent below. An e of 0 or 1 becomes 0, where the numbers are below 1e-37.
+    public static InterleavedLayout Layout { get; } = new("MXFP4", 4, ScaleKind.Exponent, 12) { Codebook = [.. Raised.ToArray().Select(code => (byte)code)] };
+
+    public static Vector256<byte> StepCodes(byte* block, int step) => ByteCodes.Nibbles(block + Packed);
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => ((ushort)Math.Max(*block - 1, 0), 0);
 
     /// <summary>
     /// The exponent puts the peak between 4 and 8, as the specification proposes (6 is the largest code); with importance its neighbours are

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -109,6 +110,19 @@ internal readonly unsafe struct Q2_K : IDotFormat
         float dmin = scale * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block + Minimum));
         sum = Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(products), Vector512.Create(d), sum);
         return Avx512F.FusedMultiplyAddNegated(Avx512F.ConvertToVector512Single(offsets.ToVector512()), Vector512.Create(dmin), sum);
+    }
+
+    public static InterleavedLayout Layout { get; } = new("Q2_K", 2, ScaleKind.Super, 0) { PerSixteen = true, HasMinimums = true };
+
+    public static Vector256<byte> StepCodes(byte* block, int step) =>
+        (Vector256.Load((ushort*)(block + Pairs + (step / 4 * 32))) >> (2 * (step % 4))).AsByte() & Vector256.Create((byte)3);
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block + Scale), Unsafe.ReadUnaligned<ushort>(block + Minimum));
+
+    public static SubScales StepScales(byte* block, int step)
+    {
+        byte first = block[2 * step], last = block[(2 * step) + 1];
+        return new SubScales((sbyte)(first & 15), (sbyte)(last & 15), (sbyte)-(first >> 4), (sbyte)-(last >> 4));
     }
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -100,6 +101,19 @@ internal readonly unsafe struct Q3_K : IDotFormat
         float d = x.D[index] * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block + D));
         return Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(products), Vector512.Create(d), sum);
     }
+
+    public static InterleavedLayout Layout { get; } = new("Q3_K", 3, ScaleKind.Super, 4) { PerSixteen = true };
+
+    public static Vector256<byte> StepCodes(byte* block, int step)
+    {
+        Vector256<ushort> pairs = Vector256.Load((ushort*)(block + Pairs + (step / 4 * 32))) >> (2 * (step % 4));
+        Vector256<ushort> third = Vector256.Load((ushort*)block) >> step;
+        return (pairs & Vector256.Create((ushort)0x0303)).AsByte() | ((third & Vector256.Create((ushort)0x0101)) << 2).AsByte();
+    }
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block + D), 0);
+
+    public static SubScales StepScales(byte* block, int step) => new((sbyte)Scale(block, 2 * step), (sbyte)Scale(block, (2 * step) + 1), 0, 0);
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {

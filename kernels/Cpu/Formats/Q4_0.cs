@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -48,6 +49,12 @@ internal readonly unsafe struct Q4_0 : IByteCodes
             ByteDot.Offset(x.S + index, 1, 1), ByteCodes.Nibbles(block + Packed), Vector256.Load(x.Q + (32 * index)));
         return ByteDot.Accumulate(products, ScaleLanes(block), x.D + index, sum);
     }
+
+    public static InterleavedLayout Layout { get; } = new("Q4_0", 4, ScaleKind.Half, 8);
+
+    public static Vector256<byte> StepCodes(byte* block, int step) => ByteCodes.Nibbles(block + Packed);
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block), 0);
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {

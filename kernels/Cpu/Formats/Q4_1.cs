@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -42,6 +43,12 @@ internal readonly unsafe struct Q4_1 : IAffineCodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) =>
         AffineCodes.Step<Q4_1>(block, x, index, sum);
+
+    public static InterleavedLayout Layout { get; } = new("Q4_1", 4, ScaleKind.Half, 0) { HasMinimums = true };
+
+    public static Vector256<byte> StepCodes(byte* block, int step) => Codes(block);
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block), Unsafe.ReadUnaligned<ushort>(block + 2));
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -43,6 +44,12 @@ internal readonly unsafe struct Q5_1 : IAffineCodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) =>
         AffineCodes.Step<Q5_1>(block, x, index, sum);
+
+    public static InterleavedLayout Layout { get; } = new("Q5_1", 5, ScaleKind.Half, 0) { HasMinimums = true };
+
+    public static Vector256<byte> StepCodes(byte* block, int step) => Codes(block);
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block), Unsafe.ReadUnaligned<ushort>(block + 2));
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {

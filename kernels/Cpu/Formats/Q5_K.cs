@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -123,6 +124,23 @@ internal readonly unsafe struct Q5_K : IDotFormat
         float dmin = scale * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block + 2));
         sum = Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(products), Vector512.Create(d), sum);
         return Avx512F.FusedMultiplyAddNegated(Avx512F.ConvertToVector512Single(minimums), Vector512.Create(dmin), sum);
+    }
+
+    public static InterleavedLayout Layout { get; } = new("Q5_K", 5, ScaleKind.Super, 0) { HasMinimums = true };
+
+    public static Vector256<byte> StepCodes(byte* block, int step)
+    {
+        Vector256<byte> nibbles = (Vector256.Load((ushort*)(block + Low + (step / 2 * 32))) >> (4 * (step & 1))).AsByte() & Vector256.Create((byte)15);
+        Vector256<byte> fifth = (Vector256.Load((ushort*)(block + High)) >> step).AsByte() & Vector256.Create((byte)1);
+        return nibbles | (fifth.AsUInt16() << 4).AsByte();
+    }
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block), Unsafe.ReadUnaligned<ushort>(block + 2));
+
+    public static SubScales StepScales(byte* block, int step)
+    {
+        (int scale, int minimum) = SixBitScales.Load(block + 4, step);
+        return new SubScales((sbyte)scale, 0, (sbyte)-minimum, 0);
     }
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -90,6 +91,20 @@ internal readonly unsafe struct Q6_K : IDotFormat
         float d = x.D[index] * Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(block + 208));
         return Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(products), Vector512.Create(d), sum);
     }
+
+    public static InterleavedLayout Layout { get; } = new("Q6_K", 6, ScaleKind.Super, 32) { PerSixteen = true };
+
+    public static Vector256<byte> StepCodes(byte* block, int step)
+    {
+        int half = step / 4, quarter = step % 4;
+        Vector256<ushort> low = Vector256.Load((ushort*)(block + (64 * half) + (32 * (quarter & 1)))) >> (4 * (quarter >> 1));
+        Vector256<ushort> high = Vector256.Load((ushort*)(block + 128 + (32 * half))) >> (2 * quarter);
+        return (low & Vector256.Create((ushort)0x0f0f)).AsByte() | ((high & Vector256.Create((ushort)0x0303)) << 4).AsByte();
+    }
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block + 208), 0);
+
+    public static SubScales StepScales(byte* block, int step) => new((sbyte)block[192 + (2 * step)], (sbyte)block[193 + (2 * step)], 0, 0);
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {

@@ -89,8 +89,7 @@ internal static unsafe class Q8Quantizer
         for (int i = 0; i < k; i += 32)
         {
             Vector512<float> low = Vector512.Load(x + i), high = Vector512.Load(x + i + 16);
-            Vector512<int> largest = Vector512.Max(Magnitude(low), Magnitude(high));
-            float inverse = Inverse(Largest(Vector256.Max(largest.GetLower(), largest.GetUpper())), out destination.D[i / 32]);
+            float inverse = Inverse(low, high, out destination.D[i / 32]);
             Vector512<int> lowQuants = Quants(low, inverse), highQuants = Quants(high, inverse);
             Avx512F.ConvertToVector128SByte(lowQuants).Store(destination.Q + i);
             Avx512F.ConvertToVector128SByte(highQuants).Store(destination.Q + i + 16);
@@ -130,6 +129,14 @@ internal static unsafe class Q8Quantizer
         return isZero ? 0 : 127f / largest;
     }
 
+    /// <summary>The scale of 32 values, and the factor that maps the largest of them to 127.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static float Inverse(Vector512<float> low, Vector512<float> high, out float scale)
+    {
+        Vector512<int> largest = Vector512.Max(Magnitude(low), Magnitude(high));
+        return Inverse(Largest(Vector256.Max(largest.GetLower(), largest.GetUpper())), out scale);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Magnitude(Vector256<float> x) => x.AsInt32() & Vector256.Create(0x7fffffff);
 
@@ -150,7 +157,7 @@ internal static unsafe class Q8Quantizer
         Avx.ConvertToVector256Int32(x * Vector256.Create(inverse)) & Vector256.Create(inverse == 0 ? 0 : -1);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Quants(Vector512<float> x, float inverse) =>
+    internal static Vector512<int> Quants(Vector512<float> x, float inverse) =>
         Avx512F.ConvertToVector512Int32(x * Vector512.Create(inverse)) & Vector512.Create(inverse == 0 ? 0 : -1);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

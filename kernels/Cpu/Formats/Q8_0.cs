@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -38,6 +39,12 @@ internal readonly unsafe struct Q8_0 : IByteCodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Step(byte* block, in Q8Vector x, int index, Vector256<float> sum) => ByteDot.Accumulate(
         ByteDot.Signed(Codes(block), Vector256.Load(x.Q + (32 * index))), ScaleLanes(block), x.D + index, sum);
+
+    public static InterleavedLayout Layout { get; } = new("Q8_0", 8, ScaleKind.Half, 128);
+
+    public static Vector256<byte> StepCodes(byte* block, int step) => Codes(block).AsByte() ^ Vector256.Create((byte)128);
+
+    public static (ushort Scale, ushort Minimum) BlockScales(byte* block) => (Unsafe.ReadUnaligned<ushort>(block), 0);
 
     public static void Quantize(float* values, float* importance, long blockCount, byte* blocks)
     {

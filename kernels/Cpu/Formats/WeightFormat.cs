@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.MatMul;
 
 namespace Quern.Kernels.Cpu.Formats;
@@ -47,6 +48,12 @@ public abstract unsafe class WeightFormat
 
     /// <summary>The format's product with few tokens straight from the blocks, with activations as <see cref="Activation"/> says; null where rows are decoded first.</summary>
     internal virtual delegate*<in RowProduct, int, int, void> RowKernel => null;
+
+    /// <summary>How rows of this format lie interleaved, or null where they do not.</summary>
+    internal virtual InterleavedLayout? Interleaved => null;
+
+    /// <summary>Lays up to sixteen rows interleaved: see <see cref="Interleaver{T}.Run"/>. Null where <see cref="Interleaved"/> is.</summary>
+    internal virtual delegate*<byte*, long, int, int, byte*, void> InterleaveKernel => null;
 
     internal abstract void Decode(byte* blocks, long blockCount, float* values);
 
@@ -113,6 +120,10 @@ internal sealed unsafe class DotFormat<T> : DecodedFormat<T>, IDotRows
     public override ActivationKind Activation => T.Activation;
 
     internal override delegate*<in RowProduct, int, int, void> RowKernel => &FourRows<QuantisedRows<T>>.Run;
+
+    internal override InterleavedLayout? Interleaved => T.Layout;
+
+    internal override delegate*<byte*, long, int, int, byte*, void> InterleaveKernel => &Interleaver<T>.Run;
 
     public float DotRow(IsaTier tier, byte* row, in Q8Vector x, int blockCount)
     {

@@ -1,8 +1,9 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace Quern.Kernels.Cpu;
 
-/// <summary>A width of vector code. Each tier contains the ones before it.</summary>
+/// <summary>A set of instructions that kernels are written for. Each tier contains what the ones before it use.</summary>
 public enum IsaTier
 {
     /// <summary>Plain loops, no vector instruction named.</summary>
@@ -11,13 +12,20 @@ public enum IsaTier
     /// <summary>256-bit AVX2 with FMA.</summary>
     Avx2,
 
+    /// <summary>The same with 256-bit byte products (AVX-VNNI).</summary>
+    AvxVnni,
+
     /// <summary>512-bit AVX-512 F, BW, DQ, VL.</summary>
     Avx512,
+
+    /// <summary>The same with 512-bit byte products (AVX-512 VNNI), by code that is assembled at run time: .NET 10 has no intrinsic for them.</summary>
+    Avx512Vnni,
 }
 
 /// <summary>
 /// The tier that kernels use in this process: what the processor and the runtime grant, lowered by the environment variable
-/// <c>QUERN_ISA</c> (<c>scalar</c>, <c>avx2</c> or <c>avx512</c>). The values never change after start, so that the JIT folds them.
+/// <c>QUERN_ISA</c> (<c>scalar</c>, <c>avx2</c>, <c>avxvnni</c>, <c>avx512</c> or <c>avx512vnni</c>). The values never change after start, so that the JIT
+/// folds them.
 /// </summary>
 public static class Isa
 {
@@ -31,27 +39,40 @@ public static class Isa
     /// <summary>True where 256-bit kernels may run.</summary>
     public static readonly bool HasAvx2 = Tier >= IsaTier.Avx2;
 
+    /// <summary>True where 256-bit byte products may be used: not every processor with AVX-512 has them.</summary>
+    public static readonly bool HasAvxVnni = Tier >= IsaTier.AvxVnni && AvxVnni.IsSupported;
+
     /// <summary>True where 512-bit kernels may run.</summary>
     public static readonly bool HasAvx512 = Tier >= IsaTier.Avx512;
+
+    /// <summary>True where assembled 512-bit kernels with byte products may run.</summary>
+    public static readonly bool HasAvx512Vnni = Tier >= IsaTier.Avx512Vnni;
+
+    /// <summary>The names that <c>QUERN_ISA</c> takes.</summary>
+    public static IEnumerable<string> Names => Enum.GetValues<IsaTier>().Select(tier => tier.ToString().ToLowerInvariant());
 
     internal static IsaTier Choose(string? request)
     {
         if (string.IsNullOrEmpty(request)) return Detected;
-        IsaTier tier = request.ToLowerInvariant() switch
-        {
-            "scalar" => IsaTier.Scalar,
-            "avx2" => IsaTier.Avx2,
-            "avx512" => IsaTier.Avx512,
-            _ => throw new InvalidOperationException($"QUERN_ISA is '{request}'; expected scalar, avx2 or avx512"),
-        };
-        return tier <= Detected
+        if (!Enum.TryParse(request, ignoreCase: true, out IsaTier tier) || !Names.Contains(request.ToLowerInvariant()))
+            throw new InvalidOperationException($"QUERN_ISA is '{request}'; expected one of {string.Join(", ", Names)}");
+        return Grants(tier)
             ? tier
             : throw new InvalidOperationException($"QUERN_ISA asks for {request}, but this machine grants only {Detected.ToString().ToLowerInvariant()}");
     }
 
+    /// <summary>Whether this machine has everything that a tier uses.</summary>
+    internal static bool Grants(IsaTier tier) => tier <= Detected && (tier != IsaTier.AvxVnni || AvxVnni.IsSupported);
+
     private static IsaTier Detect()
     {
         if (!Avx2.IsSupported || !Fma.IsSupported) return IsaTier.Scalar;
-        return Avx512BW.IsSupported && Avx512BW.VL.IsSupported && Avx512DQ.IsSupported ? IsaTier.Avx512 : IsaTier.Avx2;
+        if (!Avx512BW.IsSupported || !Avx512BW.VL.IsSupported || !Avx512DQ.IsSupported) return AvxVnni.IsSupported ? IsaTier.AvxVnni : IsaTier.Avx2;
+        return HasVnni512() && Assembled.ExecutableMemory.IsGranted ? IsaTier.Avx512Vnni : IsaTier.Avx512;
     }
+
+    // AVX512_VNNI is bit 11 of ECX in leaf 7. That the system saves the wide registers is known from AVX-512 itself.
+    // Source: Intel 64 and IA-32 Software Developer's Manual, volume 2, CPUID.
+    private static bool HasVnni512() =>
+        RuntimeInformation.ProcessArchitecture == Architecture.X64 && (X86Base.CpuId(7, 0).Ecx & (1 << 11)) != 0;
 }

@@ -1,10 +1,11 @@
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.Memory;
 
 namespace Quern.Kernels.Cpu.MatMul;
 
 /// <summary>
-/// Chooses how <c>y = x Wᵀ + bias</c> is computed. Few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
+/// Chooses how <c>y = x Wᵀ + bias</c> is computed. Rows that lie interleaved: by assembled kernels with quantised activations, for any number of tokens. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
 /// tokens, or exact mode, or a format without dot products: panels decoded to binary32 (bound by arithmetic, and more exact).
 /// </summary>
 internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBlock scratch)
@@ -14,19 +15,47 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
 
     private const int RowsPerChunk = 64;
     private const int TokensPerChunk = 8;
+    private const int ChunksPerThread = 4;
+    private const int GroupsPerChunk = 16;
 
     /// <summary>One product; see <see cref="Backend.MatMul"/>.</summary>
     /// <param name="x">[n, cols].</param>
     /// <param name="weights">The matrix, or the stack.</param>
-    /// <param name="address">First block of the matrix to use.</param>
+    /// <param name="index">Which matrix of the stack.</param>
     /// <param name="bias">[rows] or null.</param>
     /// <param name="y">[n, rows].</param>
-    public void Run(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)
+    public void Run(Tensor x, WeightMatrix weights, int index, float* bias, Tensor y)
     {
+        if (weights.Interleaved is { } interleaved)
+        {
+            Interleaved(x, interleaved, interleaved.Matrix(index), bias, y);
+            return;
+        }
+
+        nint address = weights.Matrix(index);
         WeightFormat format = weights.Format;
         bool direct = x.Rows < PanelTokens && mode == ComputeMode.Fast && format.RowKernel != null;
         if (direct) Rows(x, weights, address, bias, y);
         else Panels(x, weights, address, bias, y);
+    }
+
+    private void Interleaved(Tensor x, InterleavedWeights weights, byte* matrix, float* bias, Tensor y)
+    {
+        InterleavedLayout layout = weights.Layout;
+        InterleavedProduct product = new()
+        {
+            Weights = matrix,
+            GroupBytes = weights.GroupBytes,
+            Rows = weights.Rows,
+            Cols = weights.Cols,
+            X = (byte*)scratch.Require(InterleavedProduct.ActivationBytes(weights.Cols, x.Rows)),
+            Bias = bias,
+            Y = (float*)y.Address,
+            YStride = y.Stride,
+        };
+        product.Choose(layout, x.Rows);
+        team.Run(new InterleavedQuantiseJob(x, layout.Offset, layout.PerSixteen, product.X), x.Rows, TokensPerChunk);
+        team.Run(product, weights.Groups, Math.Clamp(weights.Groups / (team.Threads * ChunksPerThread), InterleavedLayout.MaxStreams, GroupsPerChunk));
     }
 
     private void Rows(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)
@@ -71,6 +100,24 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
         };
         product.Scratch = (byte*)scratch.Require(product.PanelBytes * team.Threads);
         team.Run(product, weights.Rows, product.PanelRows);
+    }
+
+    private readonly struct InterleavedQuantiseJob(Tensor x, int offset, bool perSixteen, byte* destination) : ITeamJob
+    {
+        private readonly Tensor _x = x;
+        private readonly int _offset = offset;
+        private readonly bool _perSixteen = perSixteen;
+        private readonly byte* _destination = destination;
+
+        public void Run(int from, int to, int worker)
+        {
+            for (int token = from; token < to; token++)
+            {
+                int first = token & -InterleavedLayout.MaxTokens, tokens = Math.Min(InterleavedLayout.MaxTokens, _x.Rows - first);
+                byte* block = _destination + InterleavedProduct.ActivationBytes(_x.Cols, first) + ((token - first) * InterleavedActivations.BlockBytes);
+                InterleavedActivations.Quantize((float*)_x.Address + ((nint)token * _x.Stride), _x.Cols, _offset, _perSixteen, tokens, block);
+            }
+        }
     }
 
     private readonly struct QuantiseJob(Tensor x, ActivationKind kind, byte* destination, long bytes) : ITeamJob

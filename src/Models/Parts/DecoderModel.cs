@@ -22,9 +22,12 @@ internal abstract class DecoderModel : Model
     {
         _sizes = PassSizes.Of(config);
         (_ropes, _angles) = (ropes, new Tensor[ropes.Length]);
-        _embedding = weights.Matrix("token_embd.weight", config.VocabularySize, config.Width);
+        WeightMatrix? output = weights.MatrixIfPresent("output.weight", config.VocabularySize, config.Width);
+        _embedding = output is null
+            ? weights.Matrix("token_embd.weight", config.VocabularySize, config.Width)
+            : weights.Table("token_embd.weight", config.VocabularySize, config.Width);
         _outputNorm = weights.Vector("output_norm.weight", config.Width);
-        _output = weights.MatrixIfPresent("output.weight", config.VocabularySize, config.Width) ?? _embedding;
+        _output = output ?? _embedding;
     }
 
     /// <summary>Factor on the embeddings.</summary>

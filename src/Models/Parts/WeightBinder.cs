@@ -24,13 +24,16 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
     public bool Has(string name) => file.TryGetTensor(name, out _);
 
     /// <summary>A matrix <c>[rows, cols]</c>.</summary>
-    public WeightMatrix Matrix(string name, int rows, int cols) => Stack(name, 1, rows, cols, Find(name, [cols, rows]));
+    public WeightMatrix Matrix(string name, int rows, int cols) => Stack(name, 1, rows, cols, Find(name, [cols, rows]), MatrixUse.Product);
+
+    /// <summary>A matrix <c>[rows, cols]</c> whose rows are only looked up.</summary>
+    public WeightMatrix Table(string name, int rows, int cols) => Stack(name, 1, rows, cols, Find(name, [cols, rows]), MatrixUse.Lookup);
 
     /// <summary>The same, or null where the file lacks the tensor.</summary>
     public WeightMatrix? MatrixIfPresent(string name, int rows, int cols) => Has(name) ? Matrix(name, rows, cols) : null;
 
     /// <summary>The matrices of all experts: <c>[experts, rows, cols]</c>.</summary>
-    public WeightMatrix Experts(string name, int experts, int rows, int cols) => Stack(name, experts, rows, cols, Find(name, [cols, rows, experts]));
+    public WeightMatrix Experts(string name, int experts, int rows, int cols) => Stack(name, experts, rows, cols, Find(name, [cols, rows, experts]), MatrixUse.Product);
 
     /// <summary>A vector.</summary>
     public WeightVector Vector(string name, int length)
@@ -86,9 +89,10 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
             : throw Error(name, $"its shape is [{string.Join(", ", tensor.Dimensions)}]; expected {shape}");
     }
 
-    private WeightMatrix Stack(string name, int count, int rows, int cols, GgufTensor tensor)
+    private WeightMatrix Stack(string name, int count, int rows, int cols, GgufTensor tensor, MatrixUse use)
     {
-        WeightMatrix matrix = backend.BindMatrix(name, Format(tensor), count, rows, cols, tensor.Address);
+        WeightMatrix matrix = backend.BindMatrix(name, Format(tensor), count, rows, cols, tensor.Address, use);
+        if (matrix.IsRepacked) tensor.Release();
         Bound(tensor);
         return matrix;
     }

@@ -17,7 +17,7 @@ public sealed unsafe partial class OracleBackend : Backend
 
     public override ComputeMode Mode => ComputeMode.Exact;
 
-    public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address) =>
+    public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use = MatrixUse.Product) =>
         new(name, format, count, rows, cols, address);
 
     public override WeightVector BindVector(string name, WeightFormat format, int length, nint address)

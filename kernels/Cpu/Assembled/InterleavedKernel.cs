@@ -1,0 +1,238 @@
+using Iced.Intel;
+using Quern.Kernels.Cpu.Interleaved;
+using static Iced.Intel.AssemblerRegisters;
+using static Quern.Kernels.Cpu.Assembled.KernelAssembler;
+
+namespace Quern.Kernels.Cpu.Assembled;
+
+/// <summary>
+/// Assembles the product of interleaved rows with a few tokens, for AVX-512 VNNI: <c>y[t, r] += Σ_k x[t, k] · w[r, k]</c>, one lane a row. One kernel serves one token (four streams of weights
+/// side by side, bound by memory) and prompts (sixteen tokens to one unpacking, bound by VPDPBUSD): it is the same loop with other numbers of tokens and streams.
+/// For every step of 32 columns and every stream: unpack the codes to unsigned bytes (eight vectors), load the scales, and for every token add eight VPDPBUSD whose
+/// signed operand is four activations repeated sixteen times by the load, convert, and add d × scale × sum. <see cref="InterleavedScalar"/> is what it means.
+/// Registers: zmm0–7 codes, 8 scale, 9 minimum, 10–13 integer sums of four tokens, 14–29 outputs of streams × tokens, 30 nibble mask, 31 the layout's constant.
+/// Source: Intel 64 and IA-32 Software Developer's Manual, volume 2, VPDPBUSD.
+/// </summary>
+internal sealed class InterleavedKernel
+{
+    private const int Codes = 0, Scale = 8, Minimum = 9, IntegerSums = 10, Interleave = 4, Outputs = 14, Mask = 30, Constant = 31;
+
+    /// <summary>How far ahead of the loads a stream's lines are asked for, where memory is the limit.</summary>
+    private const int PrefetchBytes = 2048;
+
+    private static readonly AssemblerRegister64[] Streams = [rdx, r8, r9, r10];
+    private static readonly List<ExecutableMemory> Kept = [];
+
+    private readonly InterleavedLayout _layout;
+    private readonly int _tokens, _streams;
+    private readonly KernelAssembler _kernel = new();
+
+    private InterleavedKernel(InterleavedLayout layout, int tokens, int streams) => (_layout, _tokens, _streams) = (layout, tokens, streams);
+
+    private Assembler Asm => _kernel.Asm;
+
+    /// <summary>The address of a function that takes <see cref="KernelArguments"/> by address; it stays as long as the process.</summary>
+    public static nint Assemble(InterleavedLayout layout, int tokens, int streams)
+    {
+        ExecutableMemory memory = ExecutableMemory.Create(new InterleavedKernel(layout, tokens, streams).Write());
+        lock (Kept) Kept.Add(memory);
+        return memory.Address;
+    }
+
+    private byte[] Write()
+    {
+        _kernel.Begin();
+        LoadConstants();
+        _kernel.Load(Streams[0], 0);
+        _kernel.Load(rax, 8);
+        for (int s = 1; s < _streams; s++) Asm.lea(Streams[s], __[Streams[s - 1] + rax]);
+        _kernel.Load(rax, 16);
+        _kernel.Load(rcx, 24);
+        for (int i = 0; i < _tokens * _streams; i++) Asm.vpxord(Z(Outputs + i), Z(Outputs + i), Z(Outputs + i));
+        _kernel.Repeat(rcx, Block);
+        Store();
+        _kernel.End();
+        return _kernel.ToBytes();
+    }
+
+    private void LoadConstants()
+    {
+        if (_layout.CodeBits is >= 4 and < 8) _kernel.Fill(Z(Mask), 0x0f0f0f0f);
+        if (_layout.CodeBits < 4) _kernel.Fill(Z(Mask), 0x03030303);
+        if (_layout.Codebook is { } codebook) _kernel.Fill16(Z(Constant), codebook);
+        else if (_layout.CodeBits == 5) _kernel.Fill(Z(Constant), 0x10101010);
+        else if (_layout.CodeBits == 6) _kernel.Fill(Z(Constant), 0x30303030);
+        else if (_layout.CodeBits == 3) _kernel.Fill(Z(Constant), 0x04040404);
+    }
+
+    // rbx is the way from a step back to its block's header.
+    private void Block()
+    {
+        if (_layout.Scale != ScaleKind.Super)
+        {
+            Step();
+            return;
+        }
+
+        for (int s = 0; s < _streams; s++) Asm.add(Streams[s], _layout.HeaderBytes);
+        Asm.mov(rbx, -_layout.HeaderBytes);
+        Asm.mov(r12, _layout.StepsPerBlock);
+        _kernel.Repeat(r12, () =>
+        {
+            Step();
+            Asm.sub(rbx, _layout.StepBytes);
+        });
+    }
+
+    private void Step()
+    {
+        for (int s = 0; s < _streams; s++)
+        {
+            if (_streams > 1)
+                for (int line = 0; line < _layout.StepBytes; line += 64) Asm.prefetcht0(__byte_ptr[Streams[s] + PrefetchBytes + line]);
+            for (int half = 0; half < _layout.ScalesPerStep; half++)
+            {
+                Unpack(Streams[s], half);
+                LoadScale(Scale, Streams[s], half * _layout.ScaleBytes, 0);
+                if (_layout.HasMinimums) LoadScale(Minimum, Streams[s], _layout.MinimumsOffset + (half * _layout.ScaleBytes), 2 * InterleavedLayout.Rows);
+                for (int token = 0; token < _tokens; token += Interleave)
+                    Multiply(token, Math.Min(Interleave, _tokens - token), half, Outputs + (s * _tokens));
+            }
+        }
+
+        for (int s = 0; s < _streams; s++) Asm.add(Streams[s], _layout.StepBytes);
+        Asm.add(rax, _tokens * InterleavedActivations.BlockBytes);
+    }
+
+    private void LoadScale(int target, AssemblerRegister64 step, int offset, int headerOffset)
+    {
+        switch (_layout.Scale)
+        {
+            case ScaleKind.Half:
+                Asm.vcvtph2ps(Z(target), __ymmword_ptr[step + offset]);
+                break;
+            case ScaleKind.Exponent:
+                Asm.vpmovzxbd(Z(target), __xmmword_ptr[step + offset]);
+                Asm.vpslld(Z(target), Z(target), 23);
+                break;
+            default:
+                Asm.vpmovsxbd(Z(target), __xmmword_ptr[step + offset]);
+                Asm.vcvtdq2ps(Z(target), Z(target));
+                Asm.vcvtph2ps(Z(IntegerSums), __ymmword_ptr[step + rbx + headerOffset]);
+                Asm.vmulps(Z(target), Z(target), Z(IntegerSums));
+                break;
+        }
+    }
+
+    // With a scale for 16 columns, vectors 0…3 or 4…7 go to the registers of vectors 0…3.
+    private void Unpack(AssemblerRegister64 step, int half)
+    {
+        int low = _layout.CodesOffset, high = low + _layout.LowBytes, first = 4 * half, count = _layout.PerSixteen ? 4 : 8;
+        switch (_layout.CodeBits)
+        {
+            case 8:
+                for (int i = 0; i < count; i++) Asm.vmovdqu32(Z(Codes + i), __zmmword_ptr[step + low + (64 * (first + i))]);
+                return;
+            case >= 4:
+                Nibbles(step + low, first, count);
+                break;
+            default:
+                BitPairs(step + low, first, count);
+                break;
+        }
+
+        if (_layout.CodeBits is 3 or 5) Masks(step + high, first, count);
+        if (_layout.CodeBits == 6) UpperPairs(step + high, first, count);
+        if (_layout.Codebook is not null)
+            for (int i = 0; i < count; i++) Asm.vpshufb(Z(Codes + i), Z(Constant), Z(Codes + i));
+    }
+
+    private void Nibbles(AssemblerMemoryOperand at, int first, int count)
+    {
+        for (int i = 0; i < 4; i++) Asm.vmovdqu32(Z(Codes + i), ZmmAt(at, 64 * i));
+        for (int i = 4; i < count; i++) Asm.vpsrlw(Z(Codes + i), Z(Codes + i - 4), 4);
+        if (first == 4)
+            for (int i = 0; i < 4; i++) Asm.vpsrlw(Z(Codes + i), Z(Codes + i), 4);
+        for (int i = 0; i < count; i++) Asm.vpandd(Z(Codes + i), Z(Codes + i), Z(Mask));
+    }
+
+    private void BitPairs(AssemblerMemoryOperand at, int first, int count)
+    {
+        for (int i = count - 1; i >= 0; i--)
+        {
+            int vector = first + i, pair = vector % 4;
+            Asm.vmovdqu32(Z(Codes + i), ZmmAt(at, 64 * (vector / 4)));
+            if (pair > 0) Asm.vpsrlw(Z(Codes + i), Z(Codes + i), (byte)(2 * pair));
+            Asm.vpandd(Z(Codes + i), Z(Codes + i), Z(Mask));
+        }
+    }
+
+    private void Masks(AssemblerMemoryOperand at, int first, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            Asm.kmovq(k1, __qword_ptr[at + (8 * (first + i))]);
+            Asm.vpaddb(Z(Codes + i).k1, Z(Codes + i), Z(Constant));
+        }
+    }
+
+    // code |= pair << 4, by moving bit pair j to bits 4 and 5 and merging under the constant 0x30: a | (b & c).
+    private void UpperPairs(AssemblerMemoryOperand at, int first, int count)
+    {
+        const byte Merge = 0xF8;
+        int moved = IntegerSums;
+        for (int i = 0; i < count; i++)
+        {
+            int vector = first + i, pair = vector % 4;
+            Asm.vmovdqu32(Z(moved), ZmmAt(at, 64 * (vector / 4)));
+            if (pair < 2) Asm.vpsllw(Z(moved), Z(moved), (byte)(4 - (2 * pair)));
+            if (pair > 2) Asm.vpsrlw(Z(moved), Z(moved), 2);
+            Asm.vpternlogd(Z(Codes + i), Z(moved), Z(Constant), Merge);
+        }
+    }
+
+    private void Multiply(int firstToken, int count, int half, int outputs)
+    {
+        int vectors = _layout.PerSixteen ? 4 : 8;
+        for (int t = 0; t < count; t++)
+        {
+            if (_layout.Offset == 0) Asm.vpxord(Z(IntegerSums + t), Z(IntegerSums + t), Z(IntegerSums + t));
+            else Asm.vpbroadcastd(Z(IntegerSums + t), __dword_ptr[rax + Field(firstToken + t, InterleavedActivations.Corrections + (4 * half))]);
+        }
+
+        for (int i = 0; i < vectors; i++)
+            for (int t = 0; t < count; t++) Asm.vpdpbusd(Z(IntegerSums + t), Z(Codes + i), Each(rax, Field(firstToken + t, 4 * ((4 * half) + i))));
+        for (int t = 0; t < count; t++)
+        {
+            AssemblerRegisterZMM sum = Z(IntegerSums + t), output = Z(outputs + firstToken + t);
+            Asm.vcvtdq2ps(sum, sum);
+            Asm.vmulps(sum, sum, Each(rax, Field(firstToken + t, InterleavedActivations.Scale)));
+            Asm.vfmadd231ps(output, sum, Z(Scale));
+            if (_layout.HasMinimums) Asm.vfmadd231ps(output, Z(Minimum), Each(rax, Field(firstToken + t, InterleavedActivations.Sums + (4 * half))));
+        }
+    }
+
+    private void Store()
+    {
+        _kernel.Load(rax, 32);
+        _kernel.Load(rcx, 40);
+        _kernel.Load(r8, 48);
+        for (int s = 0; s < _streams; s++)
+        {
+            Asm.mov(rdx, rax);
+            for (int t = 0; t < _tokens; t++)
+            {
+                AssemblerRegisterZMM output = Z(Outputs + (s * _tokens) + t);
+                Asm.vaddps(output, output, __zmmword_ptr[rdx]);
+                Asm.vmovups(__zmmword_ptr[rdx], output);
+                Asm.add(rdx, r8);
+            }
+
+            Asm.add(rax, rcx);
+        }
+    }
+
+    private static int Field(int token, int field) => (token * InterleavedActivations.BlockBytes) + field;
+
+    private static AssemblerMemoryOperand ZmmAt(AssemblerMemoryOperand at, int offset) => __zmmword_ptr[at + offset];
+}

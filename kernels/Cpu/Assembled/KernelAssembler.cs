@@ -1,0 +1,103 @@
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Quern.Kernels.Cpu.Assembled;
+
+/// <summary>
+/// The words that assembled kernels are written in, over Iced's assembler: a function of one pointer that keeps to the calling convention of the system it runs on.
+/// Between <see cref="Begin"/> and <see cref="End"/> a kernel may use rax, rbx, rcx, rdx, r8 to r12, every vector and every mask register; <see cref="Arguments"/> is its pointer.
+/// Source: System V AMD64 ABI 1.0; Microsoft x64 calling convention.
+/// </summary>
+internal sealed class KernelAssembler
+{
+    private static readonly AssemblerRegisterZMM[] Vectors =
+    [
+        zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
+        zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23, zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31,
+    ];
+
+    private static readonly AssemblerRegisterXMM[] SavedOnWindows = [xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15];
+
+    private readonly List<(Label Label, byte[] Bytes)> _constants = [];
+
+    /// <summary>Iced's assembler, for the instructions themselves.</summary>
+    public Assembler Asm { get; } = new(64);
+
+    /// <summary>Holds the function's argument.</summary>
+    public static AssemblerRegister64 Arguments => r11;
+
+    /// <summary>Vector register <paramref name="number"/>, 512 bits.</summary>
+    public static AssemblerRegisterZMM Z(int number) => Vectors[number];
+
+    /// <summary>Sixteen equal 32-bit lanes from memory, as an operand that costs no instruction of its own.</summary>
+    public static AssemblerMemoryOperand Each(AssemblerRegister64 at, int offset) => __dword_bcst[at + offset];
+
+    /// <summary>Saves what the convention wants saved, and takes the argument.</summary>
+    public void Begin()
+    {
+        Asm.push(rbx);
+        Asm.push(r12);
+        if (OperatingSystem.IsWindows())
+        {
+            Asm.sub(rsp, 16 * SavedOnWindows.Length);
+            for (int i = 0; i < SavedOnWindows.Length; i++) Asm.movups(__xmmword_ptr[rsp + (16 * i)], SavedOnWindows[i]);
+        }
+
+        Asm.mov(r11, OperatingSystem.IsWindows() ? rcx : rdi);
+    }
+
+    /// <summary>Loads a field of the argument.</summary>
+    public void Load(AssemblerRegister64 register, int field) => Asm.mov(register, __qword_ptr[Arguments + field]);
+
+    /// <summary>Fills a vector with one 32-bit number.</summary>
+    public void Fill(AssemblerRegisterZMM vector, uint number) => Asm.vpbroadcastd(vector, __dword_ptr[Constant(BitConverter.GetBytes(number))]);
+
+    /// <summary>Fills a vector with the same 16 bytes four times.</summary>
+    public void Fill16(AssemblerRegisterZMM vector, byte[] bytes) => Asm.vbroadcasti32x4(vector, __xmmword_ptr[Constant(bytes)]);
+
+    /// <summary>A loop whose body ends by counting <paramref name="counter"/> down to 0.</summary>
+    public void Repeat(AssemblerRegister64 counter, Action body)
+    {
+        Label again = Asm.CreateLabel();
+        Asm.Label(ref again);
+        body();
+        Asm.dec(counter);
+        Asm.jnz(again);
+    }
+
+    /// <summary>Restores and returns; behind it the constants.</summary>
+    public void End()
+    {
+        Asm.vzeroupper();
+        if (OperatingSystem.IsWindows())
+        {
+            for (int i = 0; i < SavedOnWindows.Length; i++) Asm.movups(SavedOnWindows[i], __xmmword_ptr[rsp + (16 * i)]);
+            Asm.add(rsp, 16 * SavedOnWindows.Length);
+        }
+
+        Asm.pop(r12);
+        Asm.pop(rbx);
+        Asm.ret();
+        foreach ((Label label, byte[] bytes) in _constants)
+        {
+            Label here = label;
+            Asm.Label(ref here);
+            Asm.db(bytes);
+        }
+    }
+
+    /// <summary>The machine code.</summary>
+    public byte[] ToBytes()
+    {
+        using MemoryStream stream = new();
+        Asm.Assemble(new StreamCodeWriter(stream), rip: 0);
+        return stream.ToArray();
+    }
+
+    private Label Constant(byte[] bytes)
+    {
+        Label label = Asm.CreateLabel();
+        _constants.Add((label, bytes));
+        return label;
+    }
+}

@@ -1,0 +1,108 @@
+using System.Diagnostics;
+
+namespace Quern.Kernels.Cpu.Interleaved;
+
+/// <summary>How the scales of an <see cref="InterleavedLayout"/> are written.</summary>
+internal enum ScaleKind
+{
+    /// <summary>A binary16 number for each row and step.</summary>
+    Half,
+
+    /// <summary>A power of two for each row and step: the biased exponent of a binary32 number in one byte.</summary>
+    Exponent,
+
+    /// <summary>A signed byte for each row and step, times a binary16 number for each row and 256 columns.</summary>
+    Super,
+}
+
+/// <summary>
+/// How sixteen rows of a weight matrix lie together, so that a vector of sixteen 32-bit lanes holds a row in each lane and nothing is ever summed across
+/// lanes: <c>w[r, k] = scale × (value(code) − offset) + minimum</c>.
+/// <para>
+/// A group of sixteen rows is a run of blocks; a block is a step of 32 columns or, with <see cref="ScaleKind.Super"/>, a header (binary16 d of the 16 rows and,
+/// with minimums, their binary16 dmin) and eight steps. A step is, in this order: the scales of the 16 rows (twice with <see cref="PerSixteen"/>, for columns 0…15 and
+/// 16…31), their minimums in the same form, and the codes. Columns are taken in fours: vector j holds columns 4j…4j+3, of row r in bytes 4r…4r+3. With 8 bits a code the
+/// eight vectors follow each other; otherwise vectors 0…3 are the low nibbles and 4…7 the high nibbles of four vectors (4 to 6 bits), or vector j is bit pair j mod 4 of vector
+/// j / 4 of two (2 and 3 bits). A fifth or third bit is a mask of 64 bits for each vector; a fifth and sixth lie as bit pairs again.
+/// </para>
+/// </summary>
+/// <param name="Name">The format's name.</param>
+/// <param name="CodeBits">2, 3, 4, 5, 6 or 8.</param>
+/// <param name="Scale">How scales are written.</param>
+/// <param name="Offset">What is taken off every value.</param>
+internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Scale, int Offset)
+{
+    /// <summary>Rows in a group.</summary>
+    public const int Rows = 16;
+
+    /// <summary>Columns in a step.</summary>
+    public const int StepColumns = 32;
+
+    /// <summary>Most tokens of one kernel call.</summary>
+    public const int MaxTokens = 16;
+
+    /// <summary>Most groups that one kernel call reads side by side.</summary>
+    public const int MaxStreams = 4;
+
+    private readonly nint[] _kernels = new nint[(MaxTokens + 1) * (MaxStreams + 1)];
+    private readonly Lock _assembling = new();
+
+    /// <summary>Whether scales (and minimums) are for 16 columns instead of 32.</summary>
+    public bool PerSixteen { get; init; }
+
+    /// <summary>Whether there are minimums.</summary>
+    public bool HasMinimums { get; init; }
+
+    /// <summary>[16] the unsigned byte that a code stands for, or null where a code is its value.</summary>
+    public byte[]? Codebook { get; init; }
+
+    /// <summary>Scales of a row in a step.</summary>
+    public int ScalesPerStep => PerSixteen ? 2 : 1;
+
+    /// <summary>Bytes of one scale of all rows.</summary>
+    public int ScaleBytes => Scale == ScaleKind.Half ? 2 * Rows : Rows;
+
+    /// <summary>Where a step's minimums begin.</summary>
+    public int MinimumsOffset => ScalesPerStep * ScaleBytes;
+
+    /// <summary>Where a step's codes begin.</summary>
+    public int CodesOffset => MinimumsOffset * (HasMinimums ? 2 : 1);
+
+    /// <summary>Bytes of the codes' lower part: bytes, nibbles or bit pairs.</summary>
+    public int LowBytes => CodeBits switch { 8 => 512, >= 4 => 256, _ => 128 };
+
+    /// <summary>Bytes of a step.</summary>
+    public int StepBytes => CodesOffset + (64 * CodeBits);
+
+    /// <summary>Bytes in front of a block's steps.</summary>
+    public int HeaderBytes => Scale != ScaleKind.Super ? 0 : HasMinimums ? 4 * Rows : 2 * Rows;
+
+    /// <summary>Steps in a block.</summary>
+    public int StepsPerBlock => Scale == ScaleKind.Super ? 8 : 1;
+
+    /// <summary>Columns in a block.</summary>
+    public int BlockColumns => StepsPerBlock * StepColumns;
+
+    /// <summary>Bytes of a block of sixteen rows.</summary>
+    public int BlockBytes => HeaderBytes + (StepsPerBlock * StepBytes);
+
+    /// <summary>Bytes of a group of sixteen rows.</summary>
+    public long GroupBytes(int cols) => (long)(cols / BlockColumns) * BlockBytes;
+
+    /// <summary>The groups read side by side for so many tokens: as many as the accumulators allow, because parallel streams are what memory likes.</summary>
+    public static int StreamsFor(int tokens) => tokens <= 4 ? 4 : tokens <= 8 ? 2 : 1;
+
+    /// <summary>The kernel for a number of tokens and streams, assembled when it is first asked for.</summary>
+    public nint Kernel(int tokens, int streams)
+    {
+        Debug.Assert(tokens is >= 1 and <= MaxTokens && (streams == 1 || streams == StreamsFor(tokens)), "tokens × streams are accumulators");
+        ref nint kernel = ref _kernels[(tokens * (MaxStreams + 1)) + streams];
+        if (Volatile.Read(ref kernel) == 0)
+        {
+            lock (_assembling)
+                if (kernel == 0) Volatile.Write(ref kernel, Assembled.InterleavedKernel.Assemble(this, tokens, streams));
+        }
+
+        return kernel;
+    }
+}

@@ -1,0 +1,79 @@
+using System.Runtime.CompilerServices;
+
+namespace Quern.Kernels.Cpu.Interleaved;
+
+/// <summary>What kernels over interleaved rows mean, in obvious loops over the same memory: what the assembled ones are compared with.</summary>
+internal static unsafe class InterleavedScalar
+{
+    /// <summary>The product of <paramref name="streams"/> groups with <paramref name="tokens"/> tokens.</summary>
+    public static void Multiply(InterleavedLayout layout, in KernelArguments arguments, int tokens, int streams)
+    {
+        for (int s = 0; s < streams; s++)
+            for (int t = 0; t < tokens; t++)
+                for (int r = 0; r < InterleavedLayout.Rows; r++)
+                {
+                    float* y = (float*)((byte*)arguments.Y + (s * arguments.YStreamBytes) + (t * arguments.YTokenBytes)) + r;
+                    *y += Row(layout, arguments.Weights + (s * arguments.StreamBytes), arguments.Activations, arguments.Blocks, r, t, tokens);
+                }
+    }
+
+    /// <summary>The weight that a group holds for a row and a column.</summary>
+    public static float Weight(InterleavedLayout layout, byte* group, int row, int column)
+    {
+        byte* block = group + ((long)(column / layout.BlockColumns) * layout.BlockBytes);
+        int inBlock = column % layout.BlockColumns, inStep = inBlock % InterleavedLayout.StepColumns;
+        byte* step = block + layout.HeaderBytes + (inBlock / InterleavedLayout.StepColumns * layout.StepBytes);
+        int half = layout.PerSixteen ? inStep / 16 : 0;
+        float weight = Scale(layout, block, step, row, half, minimum: false) * (Value(layout, step, row, inStep) - layout.Offset);
+        return layout.HasMinimums ? weight + Scale(layout, block, step, row, half, minimum: true) : weight;
+    }
+
+    private static float Row(InterleavedLayout layout, byte* group, byte* activations, long blocks, int row, int token, int tokens)
+    {
+        float sum = 0;
+        int halves = layout.ScalesPerStep, columns = InterleavedLayout.StepColumns / halves;
+        for (long b = 0; b < blocks; b++)
+            for (int i = 0; i < layout.StepsPerBlock; i++)
+            {
+                byte* block = group + (b * layout.BlockBytes), step = block + layout.HeaderBytes + (i * layout.StepBytes);
+                byte* x = activations + ((((b * layout.StepsPerBlock) + i) * tokens) + token) * InterleavedActivations.BlockBytes;
+                for (int half = 0; half < halves; half++)
+                {
+                    int products = *(int*)(x + InterleavedActivations.Corrections + (4 * half));
+                    for (int k = half * columns; k < (half + 1) * columns; k++) products += Value(layout, step, row, k) * (sbyte)x[k];
+                    sum += *(float*)(x + InterleavedActivations.Scale) * products * Scale(layout, block, step, row, half, minimum: false);
+                    if (layout.HasMinimums) sum += Scale(layout, block, step, row, half, minimum: true) * *(float*)(x + InterleavedActivations.Sums + (4 * half));
+                }
+            }
+
+        return sum;
+    }
+
+    private static int Value(InterleavedLayout layout, byte* step, int row, int column)
+    {
+        int vector = column / 4, at = (4 * row) + (column % 4), pair = 2 * (vector % 4);
+        byte* low = step + layout.CodesOffset, high = low + layout.LowBytes;
+        int code = layout.CodeBits switch
+        {
+            8 => low[(64 * vector) + at],
+            >= 4 => (low[(64 * (vector % 4)) + at] >> (vector < 4 ? 0 : 4)) & 15,
+            _ => (low[(64 * (vector / 4)) + at] >> pair) & 3,
+        };
+        if (layout.CodeBits == 6) code |= ((high[(64 * (vector / 4)) + at] >> pair) & 3) << 4;
+        if (layout.CodeBits is 3 or 5) code |= ((high[(8 * vector) + (at / 8)] >> (at % 8)) & 1) << (layout.CodeBits - 1);
+        return layout.Codebook is { } codebook ? codebook[code] : code;
+    }
+
+    private static float Scale(InterleavedLayout layout, byte* block, byte* step, int row, int half, bool minimum)
+    {
+        byte* at = step + (minimum ? layout.MinimumsOffset : 0) + (half * layout.ScaleBytes);
+        return layout.Scale switch
+        {
+            ScaleKind.Half => HalfAt(at, row),
+            ScaleKind.Exponent => BitConverter.Int32BitsToSingle(at[row] << 23),
+            _ => (sbyte)at[row] * HalfAt(block, (minimum ? InterleavedLayout.Rows : 0) + row),
+        };
+    }
+
+    private static float HalfAt(byte* at, int index) => Float16.ToSingle(Unsafe.ReadUnaligned<ushort>(at + (2 * index)));
+}

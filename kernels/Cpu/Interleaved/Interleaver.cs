@@ -1,0 +1,132 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Kernels.Cpu.Interleaved;
+
+/// <summary>A block format whose rows can lie interleaved: what of a block goes where.</summary>
+internal unsafe interface IInterleavedFormat : IWeightFormat
+{
+    /// <summary>Where codes and scales go.</summary>
+    static abstract InterleavedLayout Layout { get; }
+
+    /// <summary>The codes of 32 columns, one a byte, without the offset. AVX2.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="step">Which 32 columns of it.</param>
+    static abstract Vector256<byte> StepCodes(byte* block, int step);
+
+    /// <summary>The block's scale and minimum as the layout's binary16 numbers, or the scale's exponent.</summary>
+    static abstract (ushort Scale, ushort Minimum) BlockScales(byte* block);
+
+    /// <summary>With <see cref="ScaleKind.Super"/>, the signed bytes of a step: scale and minimum of the first and, per sixteen, of the last columns.</summary>
+    static virtual SubScales StepScales(byte* block, int step) => default;
+}
+
+/// <summary>Scales and minimums of a row's step, in the order in which the layout has them.</summary>
+internal readonly record struct SubScales(sbyte Scale, sbyte Scale2, sbyte Minimum, sbyte Minimum2);
+
+/// <summary>Lays rows of a format interleaved. A group of fewer than sixteen rows is filled up with rows of zeros.</summary>
+internal static unsafe class Interleaver<T>
+    where T : struct, IInterleavedFormat
+{
+    /// <summary>Lays one group.</summary>
+    /// <param name="source">The first row's blocks.</param>
+    /// <param name="rowBytes">Bytes from row to row.</param>
+    /// <param name="rows">Rows, 1 to 16.</param>
+    /// <param name="cols">Values in a row.</param>
+    /// <param name="group">Destination, <see cref="InterleavedLayout.GroupBytes"/> long.</param>
+    public static void Run(byte* source, long rowBytes, int rows, int cols, byte* group)
+    {
+        InterleavedLayout layout = T.Layout;
+        if (rows < InterleavedLayout.Rows) new Span<byte>(group, checked((int)layout.GroupBytes(cols))).Clear();
+        int blocks = cols / layout.BlockColumns;
+        for (int b = 0; b < blocks; b++, group += layout.BlockBytes)
+            for (int row = 0; row < rows; row++) Block(layout, source + (row * rowBytes) + ((long)b * T.Info.BlockBytes), row, group);
+    }
+
+    private static void Block(InterleavedLayout layout, byte* block, int row, byte* target)
+    {
+        (ushort scale, ushort minimum) = T.BlockScales(block);
+        if (layout.Scale == ScaleKind.Super)
+        {
+            Half(target, row, scale);
+            if (layout.HasMinimums) Half(target, InterleavedLayout.Rows + row, minimum);
+        }
+
+        byte* step = target + layout.HeaderBytes;
+        for (int i = 0; i < layout.StepsPerBlock; i++, step += layout.StepBytes)
+        {
+            switch (layout.Scale)
+            {
+                case ScaleKind.Half:
+                    Half(step, row, scale);
+                    if (layout.HasMinimums) Half(step + layout.MinimumsOffset, row, minimum);
+                    break;
+                case ScaleKind.Exponent:
+                    step[row] = (byte)scale;
+                    break;
+                default:
+                    Sub(layout, T.StepScales(block, i), step + row);
+                    break;
+            }
+
+            Codes(layout, T.StepCodes(block, i), row, step + layout.CodesOffset);
+        }
+    }
+
+    private static void Half(byte* at, int index, ushort value) => Unsafe.WriteUnaligned(at + (2 * index), value);
+
+    private static void Sub(InterleavedLayout layout, SubScales scales, byte* at)
+    {
+        at[0] = (byte)scales.Scale;
+        if (layout.PerSixteen) at[16] = (byte)scales.Scale2;
+        if (!layout.HasMinimums) return;
+        at += layout.MinimumsOffset;
+        at[0] = (byte)scales.Minimum;
+        if (layout.PerSixteen) at[16] = (byte)scales.Minimum2;
+    }
+
+    private static void Codes(InterleavedLayout layout, Vector256<byte> codes, int row, byte* low)
+    {
+        byte* high = low + layout.LowBytes;
+        Vector256<uint> fours = codes.AsUInt32();
+        switch (layout.CodeBits)
+        {
+            case 8:
+                for (int j = 0; j < 8; j++) Four(low, j, row, fours.GetElement(j));
+                return;
+            case >= 4:
+                Vector256<byte> nibbles = codes & Vector256.Create((byte)15);
+                Vector128<uint> packed = nibbles.GetLower().AsUInt32() | (nibbles.GetUpper().AsUInt32() << 4);
+                for (int j = 0; j < 4; j++) Four(low, j, row, packed.GetElement(j));
+                break;
+            default:
+                Pairs(fours & Vector256.Create(0x03030303u), row, low);
+                break;
+        }
+
+        if (layout.CodeBits == 6) Pairs((fours >> 4) & Vector256.Create(0x03030303u), row, high);
+        if (layout.CodeBits is 3 or 5) Mask((uint)Avx2.MoveMask((fours << (8 - layout.CodeBits)).AsByte()), row, high);
+    }
+
+    private static void Four(byte* at, int vector, int row, uint bytes) => Unsafe.WriteUnaligned(at + (64 * vector) + (4 * row), bytes);
+
+    private static void Pairs(Vector256<uint> pairs, int row, byte* at)
+    {
+        Vector256<uint> placed = Avx2.ShiftLeftLogicalVariable(pairs, Vector256.Create(0u, 2, 4, 6, 0, 2, 4, 6));
+        Four(at, 0, row, placed.GetElement(0) | placed.GetElement(1) | placed.GetElement(2) | placed.GetElement(3));
+        Four(at, 1, row, placed.GetElement(4) | placed.GetElement(5) | placed.GetElement(6) | placed.GetElement(7));
+    }
+
+    // The masks of the eight vectors have four bits for each row; two rows share a byte.
+    private static void Mask(uint bits, int row, byte* at)
+    {
+        for (int j = 0; j < 8; j++, bits >>= 4)
+        {
+            byte* shared = at + (8 * j) + (row / 2);
+            int shift = 4 * (row % 2);
+            *shared = (byte)((*shared & ~(15 << shift)) | (int)((bits & 15) << shift));
+        }
+    }
+}
