@@ -10,12 +10,13 @@ namespace Quern.Kernels.Cpu.Assembled;
 /// side by side, bound by memory) and prompts (sixteen tokens to one unpacking, bound by VPDPBUSD): it is the same loop with other numbers of tokens and streams.
 /// For every step of 32 columns and every stream: unpack the codes to unsigned bytes (eight vectors), load the scales, and for every token add eight VPDPBUSD whose
 /// signed operand is four activations repeated sixteen times by the load, convert, and add d × scale × sum. <see cref="InterleavedScalar"/> is what it means.
-/// Registers: zmm0–7 codes, 8 scale, 9 minimum, 10–13 integer sums of four tokens, 14–29 outputs of streams × tokens, 30 nibble mask, 31 the layout's constant.
+/// Registers: zmm0–7 codes, 8 scale, 9 minimum, 10–15 integer sums of up to six tokens (so many chains of additions hide VPDPBUSD's latency of five cycles),
+/// 16–31 outputs of streams × tokens. Constants are operands from memory.
 /// Source: Intel 64 and IA-32 Software Developer's Manual, volume 2, VPDPBUSD.
 /// </summary>
 internal sealed class InterleavedKernel
 {
-    private const int Codes = 0, Scale = 8, Minimum = 9, IntegerSums = 10, Interleave = 4, Outputs = 14, Mask = 30, Constant = 31;
+    private const int Codes = 0, Scale = 8, Minimum = 9, IntegerSums = 10, Interleave = 6, Outputs = 16;
 
     /// <summary>How far ahead of the loads a stream's lines are asked for, where memory is the limit.</summary>
     private const int PrefetchBytes = 2048;
@@ -26,6 +27,7 @@ internal sealed class InterleavedKernel
     private readonly InterleavedLayout _layout;
     private readonly int _tokens, _streams;
     private readonly KernelAssembler _kernel = new();
+    private AssemblerMemoryOperand _mask, _constant;
 
     private InterleavedKernel(InterleavedLayout layout, int tokens, int streams) => (_layout, _tokens, _streams) = (layout, tokens, streams);
 
@@ -42,27 +44,25 @@ internal sealed class InterleavedKernel
     private byte[] Write()
     {
         _kernel.Begin();
-        LoadConstants();
+        PlaceConstants();
         _kernel.Load(Streams[0], 0);
         _kernel.Load(rax, 8);
         for (int s = 1; s < _streams; s++) Asm.lea(Streams[s], __[Streams[s - 1] + rax]);
         _kernel.Load(rax, 16);
         _kernel.Load(rcx, 24);
-        for (int i = 0; i < _tokens * _streams; i++) Asm.vpxord(Z(Outputs + i), Z(Outputs + i), Z(Outputs + i));
+        for (int i = 0; i < _tokens * _streams; i++) _kernel.Clear(Outputs + i);
         _kernel.Repeat(rcx, Block);
         Store();
         _kernel.End();
         return _kernel.ToBytes();
     }
 
-    private void LoadConstants()
+    private void PlaceConstants()
     {
-        if (_layout.CodeBits is >= 4 and < 8) _kernel.Fill(Z(Mask), 0x0f0f0f0f);
-        if (_layout.CodeBits < 4) _kernel.Fill(Z(Mask), 0x03030303);
-        if (_layout.Codebook is { } codebook) _kernel.Fill16(Z(Constant), codebook);
-        else if (_layout.CodeBits == 5) _kernel.Fill(Z(Constant), 0x10101010);
-        else if (_layout.CodeBits == 6) _kernel.Fill(Z(Constant), 0x30303030);
-        else if (_layout.CodeBits == 3) _kernel.Fill(Z(Constant), 0x04040404);
+        _mask = _kernel.Each(_layout.CodeBits < 4 ? 0x03030303u : 0x0f0f0f0fu);
+        if (_layout.Codebook is { } codebook) _constant = _kernel.Sixteen(codebook);
+        else if (_layout.CodeBits == 6) _constant = _kernel.Each(0x30303030);
+        else if (_layout.CodeBits is 3 or 5) _constant = _kernel.Bytes((byte)(1 << (_layout.CodeBits - 1)));
     }
 
     // rbx is the way from a step back to its block's header.
@@ -95,8 +95,12 @@ internal sealed class InterleavedKernel
                 Unpack(Streams[s], half);
                 LoadScale(Scale, Streams[s], half * _layout.ScaleBytes, 0);
                 if (_layout.HasMinimums) LoadScale(Minimum, Streams[s], _layout.MinimumsOffset + (half * _layout.ScaleBytes), 2 * InterleavedLayout.Rows);
-                for (int token = 0; token < _tokens; token += Interleave)
-                    Multiply(token, Math.Min(Interleave, _tokens - token), half, Outputs + (s * _tokens));
+                int parts = (_tokens + Interleave - 1) / Interleave;
+                for (int part = 0; part < parts; part++)
+                {
+                    int token = _tokens * part / parts;
+                    Multiply(token, (_tokens * (part + 1) / parts) - token, half, Outputs + (s * _tokens));
+                }
             }
         }
 
@@ -143,8 +147,9 @@ internal sealed class InterleavedKernel
 
         if (_layout.CodeBits is 3 or 5) Masks(step + high, first, count);
         if (_layout.CodeBits == 6) UpperPairs(step + high, first, count);
-        if (_layout.Codebook is not null)
-            for (int i = 0; i < count; i++) Asm.vpshufb(Z(Codes + i), Z(Constant), Z(Codes + i));
+        if (_layout.Codebook is null) return;
+        Asm.vbroadcasti32x4(Z(IntegerSums), _constant);
+        for (int i = 0; i < count; i++) Asm.vpshufb(Z(Codes + i), Z(IntegerSums), Z(Codes + i));
     }
 
     private void Nibbles(AssemblerMemoryOperand at, int first, int count)
@@ -153,7 +158,7 @@ internal sealed class InterleavedKernel
         for (int i = 4; i < count; i++) Asm.vpsrlw(Z(Codes + i), Z(Codes + i - 4), 4);
         if (first == 4)
             for (int i = 0; i < 4; i++) Asm.vpsrlw(Z(Codes + i), Z(Codes + i), 4);
-        for (int i = 0; i < count; i++) Asm.vpandd(Z(Codes + i), Z(Codes + i), Z(Mask));
+        for (int i = 0; i < count; i++) Asm.vpandd(Z(Codes + i), Z(Codes + i), _mask);
     }
 
     private void BitPairs(AssemblerMemoryOperand at, int first, int count)
@@ -163,7 +168,7 @@ internal sealed class InterleavedKernel
             int vector = first + i, pair = vector % 4;
             Asm.vmovdqu32(Z(Codes + i), ZmmAt(at, 64 * (vector / 4)));
             if (pair > 0) Asm.vpsrlw(Z(Codes + i), Z(Codes + i), (byte)(2 * pair));
-            Asm.vpandd(Z(Codes + i), Z(Codes + i), Z(Mask));
+            Asm.vpandd(Z(Codes + i), Z(Codes + i), _mask);
         }
     }
 
@@ -172,7 +177,7 @@ internal sealed class InterleavedKernel
         for (int i = 0; i < count; i++)
         {
             Asm.kmovq(k1, __qword_ptr[at + (8 * (first + i))]);
-            Asm.vpaddb(Z(Codes + i).k1, Z(Codes + i), Z(Constant));
+            Asm.vpaddb(Z(Codes + i).k1, Z(Codes + i), _constant);
         }
     }
 
@@ -187,7 +192,7 @@ internal sealed class InterleavedKernel
             Asm.vmovdqu32(Z(moved), ZmmAt(at, 64 * (vector / 4)));
             if (pair < 2) Asm.vpsllw(Z(moved), Z(moved), (byte)(4 - (2 * pair)));
             if (pair > 2) Asm.vpsrlw(Z(moved), Z(moved), 2);
-            Asm.vpternlogd(Z(Codes + i), Z(moved), Z(Constant), Merge);
+            Asm.vpternlogd(Z(Codes + i), Z(moved), _constant, Merge);
         }
     }
 
@@ -196,7 +201,7 @@ internal sealed class InterleavedKernel
         int vectors = _layout.PerSixteen ? 4 : 8;
         for (int t = 0; t < count; t++)
         {
-            if (_layout.Offset == 0) Asm.vpxord(Z(IntegerSums + t), Z(IntegerSums + t), Z(IntegerSums + t));
+            if (_layout.Offset == 0) _kernel.Clear(IntegerSums + t);
             else Asm.vpbroadcastd(Z(IntegerSums + t), __dword_ptr[rax + Field(firstToken + t, InterleavedActivations.Corrections + (4 * half))]);
         }
 

@@ -16,7 +16,10 @@ internal sealed class KernelAssembler
         zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23, zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31,
     ];
 
-    private static readonly AssemblerRegisterXMM[] SavedOnWindows = [xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15];
+    private static readonly AssemblerRegisterXMM[] LowVectors =
+        [xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15];
+
+    private static readonly AssemblerRegisterXMM[] SavedOnWindows = LowVectors[6..];
 
     private readonly List<(Label Label, byte[] Bytes)> _constants = [];
 
@@ -49,11 +52,24 @@ internal sealed class KernelAssembler
     /// <summary>Loads a field of the argument.</summary>
     public void Load(AssemblerRegister64 register, int field) => Asm.mov(register, __qword_ptr[Arguments + field]);
 
-    /// <summary>Fills a vector with one 32-bit number.</summary>
-    public void Fill(AssemblerRegisterZMM vector, uint number) => Asm.vpbroadcastd(vector, __dword_ptr[Constant(BitConverter.GetBytes(number))]);
+    /// <summary>
+    /// Sets a vector to zero. The 128-bit form clears the whole register without using an execution unit, unlike the 512-bit one; it reaches the first sixteen.
+    /// Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, zero idioms.
+    /// </summary>
+    public void Clear(int vector)
+    {
+        if (vector < LowVectors.Length) Asm.vpxor(LowVectors[vector], LowVectors[vector], LowVectors[vector]);
+        else Asm.vpxord(Z(vector), Z(vector), Z(vector));
+    }
 
-    /// <summary>Fills a vector with the same 16 bytes four times.</summary>
-    public void Fill16(AssemblerRegisterZMM vector, byte[] bytes) => Asm.vbroadcasti32x4(vector, __xmmword_ptr[Constant(bytes)]);
+    /// <summary>A constant as an operand: sixteen equal 32-bit lanes.</summary>
+    public AssemblerMemoryOperand Each(uint number) => __dword_bcst[Constant(BitConverter.GetBytes(number))];
+
+    /// <summary>A constant as an operand: 64 equal bytes.</summary>
+    public AssemblerMemoryOperand Bytes(byte number) => __zmmword_ptr[Constant([.. Enumerable.Repeat(number, 64)])];
+
+    /// <summary>A constant of 16 bytes.</summary>
+    public AssemblerMemoryOperand Sixteen(byte[] bytes) => __xmmword_ptr[Constant(bytes)];
 
     /// <summary>A loop whose body ends by counting <paramref name="counter"/> down to 0.</summary>
     public void Repeat(AssemblerRegister64 counter, Action body)

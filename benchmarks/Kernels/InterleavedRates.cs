@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Assembled;
+using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Interleaved;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Quern.Benchmarks.Kernels;
+
+/// <summary>
+/// How fast the assembled kernels over interleaved rows are on one thread with everything in the caches, beside the rate of VPDPBUSD with nothing else, in one run: medians of
+/// rounds in which the formats and the limit take turns. Sixteen tokens as in a prompt, one as in a decode step.
+/// </summary>
+internal static unsafe class InterleavedRates
+{
+    private const int Rounds = 9, Groups = 16, Cols = 1024;
+    private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(15);
+
+    /// <summary>Prints a Markdown table.</summary>
+    public static int Print()
+    {
+        if (!Isa.HasAvx512Vnni)
+        {
+            Console.Error.WriteLine($"kernels: the tier here is {Isa.Tier.ToString().ToLowerInvariant()}; these kernels need avx512vnni");
+            return 1;
+        }
+
+        WeightFormat[] formats = [.. FormatTable.All.Where(format => format.Interleaved is not null)];
+        int[] tokens = [1, 4, 16];
+        List<double> peak = [];
+        Dictionary<(string, int), List<double>> rates = [];
+        using ExecutableMemory limit = ExecutableMemory.Create(PeakLoop());
+        for (int round = 0; round < Rounds; round++)
+        {
+            peak.Add(Rate(() => ((delegate* unmanaged<nint, void>)limit.Address)(0)) * PeakOperations);
+            foreach (WeightFormat format in formats)
+                foreach (int count in tokens)
+                {
+                    double products = Kernel(format.Interleaved!, count) / 1e9;
+                    if (!rates.TryGetValue((format.Info.Name, count), out List<double>? list)) rates[(format.Info.Name, count)] = list = [];
+                    list.Add(products);
+                }
+        }
+
+        double top = Median(peak) / 1e9;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"VPDPBUSD alone: {top:f0} Gop/s on one thread (a multiplication and an addition are two)\n"));
+        Console.WriteLine("| weights | 16 tokens, Gop/s | of VPDPBUSD | 4 tokens, Gop/s | 1 token, Gop/s | 1 token, GB/s of weights |\n| --- | ---: | ---: | ---: | ---: | ---: |");
+        foreach (WeightFormat format in formats)
+        {
+            double many = Median(rates[(format.Info.Name, 16)]), four = Median(rates[(format.Info.Name, 4)]), one = Median(rates[(format.Info.Name, 1)]);
+            double bytesPerOperation = format.Interleaved!.GroupBytes(Cols) / (2.0 * 16 * Cols);
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"| {format.Info.Name} | {many:f0} | {100 * many / top:f0} % | {four:f0} | {one:f0} | {one * bytesPerOperation:f1} |"));
+        }
+
+        return 0;
+    }
+
+    private static double Kernel(InterleavedLayout layout, int tokens)
+    {
+        int streams = InterleavedLayout.StreamsFor(tokens);
+        long groupBytes = layout.GroupBytes(Cols), activationBytes = InterleavedProduct.ActivationBytes(Cols, tokens);
+        byte* weights = (byte*)NativeMemory.AlignedAlloc((nuint)((groupBytes * Groups) + 4096), 64), x = (byte*)NativeMemory.AlignedAlloc((nuint)activationBytes, 64);
+        float* y = (float*)NativeMemory.AlignedAlloc(16 * 16 * Groups * sizeof(float), 64);
+        new Span<byte>(weights, (int)groupBytes * Groups).Fill(0x11);
+        new Span<byte>(x, (int)activationBytes).Fill(0x11);
+        new Span<float>(y, 16 * 16 * Groups).Clear();
+        KernelArguments arguments = new()
+        {
+            StreamBytes = groupBytes, Activations = x, Blocks = Cols / layout.BlockColumns, YStreamBytes = 64, YTokenBytes = 64 * Groups,
+        };
+        KernelArguments* at = &arguments;
+        var kernel = (delegate* unmanaged<KernelArguments*, void>)layout.Kernel(tokens, streams);
+        double calls = Rate(() =>
+        {
+            for (int group = 0; group < Groups; group += streams)
+            {
+                at->Weights = weights + (group * groupBytes);
+                at->Y = y + (16 * group);
+                kernel(at);
+            }
+        });
+        NativeMemory.AlignedFree(weights);
+        NativeMemory.AlignedFree(x);
+        NativeMemory.AlignedFree(y);
+        return calls * 2.0 * 16 * Groups * Cols * tokens;
+    }
+
+    private const double PeakOperations = 1000.0 * 16 * 128;
+
+    private static byte[] PeakLoop()
+    {
+        KernelAssembler kernel = new();
+        kernel.Begin();
+        kernel.Asm.mov(rcx, 1000);
+        kernel.Repeat(rcx, () =>
+        {
+            for (int i = 0; i < 16; i++) kernel.Asm.vpdpbusd(KernelAssembler.Z(i), KernelAssembler.Z(30), KernelAssembler.Z(31));
+        });
+        kernel.End();
+        return kernel.ToBytes();
+    }
+
+    private static double Rate(Action action)
+    {
+        action();
+        long calls = 0, start = Stopwatch.GetTimestamp();
+        TimeSpan elapsed;
+        do
+        {
+            for (int i = 0; i < 8; i++) action();
+            calls += 8;
+            elapsed = Stopwatch.GetElapsedTime(start);
+        }
+        while (elapsed < Slice);
+        return calls / elapsed.TotalSeconds;
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}
