@@ -69,7 +69,11 @@ internal static unsafe class InterleavedRates
         new Span<float>(y, 16 * 16 * Groups).Clear();
         KernelArguments arguments = new()
         {
-            StreamBytes = groupBytes, Activations = x, Blocks = Cols / layout.BlockColumns, YStreamBytes = 64, YTokenBytes = 64 * Groups,
+            StreamBytes = groupBytes,
+            Activations = x,
+            Blocks = Cols / layout.BlockColumns,
+            YStreamBytes = 64,
+            YTokenBytes = 64 * Groups,
         };
         KernelArguments* at = &arguments;
         var kernel = (delegate* unmanaged<KernelArguments*, void>)layout.Kernel(tokens, streams);

@@ -12,22 +12,20 @@ public unsafe class InterleavedKernelTests
 
     public static TheoryData<string> Formats => InterleavedProbe.Formats;
 
-    [Theory]
+    [TierTheory(IsaTier.Avx2)]
     [MemberData(nameof(Formats))]
     public void ScalarAgreesWithDoublePrecision(string name)
     {
-        if (!Isa.HasAvx2) return;
         Random random = new(6);
         for (int blocks = 1; blocks <= 3; blocks++)
             foreach (int tokens in new[] { 1, 2, 5 })
                 Check(name, random, blocks, tokens, 1, assembled: false);
     }
 
-    [Theory]
+    [TierTheory(IsaTier.Avx512Vnni)]
     [MemberData(nameof(Formats))]
     public void AssembledCodeAgreesWithScalar(string name)
     {
-        if (!Isa.HasAvx512Vnni) return;
         Random random = new(7);
         for (int tokens = 1; tokens <= InterleavedLayout.MaxTokens; tokens++)
             foreach (int streams in new HashSet<int> { 1, InterleavedLayout.StreamsFor(tokens) })

@@ -1,0 +1,14 @@
+namespace Quern.Kernels.Cpu.Tests;
+
+/// <summary>A theory of code for an instruction set; reported as skipped, with the reason, where the process runs on a lower one.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TierTheoryAttribute : TheoryAttribute
+{
+    public TierTheoryAttribute(IsaTier tier)
+    {
+        Tier = tier;
+        Skip = Isa.Tier >= tier ? null : $"needs {tier.ToString().ToLowerInvariant()}; this process runs on {Isa.Tier.ToString().ToLowerInvariant()}";
+    }
+
+    public IsaTier Tier { get; }
+}
