@@ -5,13 +5,19 @@ using Quern.Kernels.Cpu.Numerics;
 namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
-/// What <see cref="FlashAttention"/> does with four queries and a page of 32 slots. Each step is a method of its own that calls nothing in its loop, so that the
+/// What <see cref="FlashAttention"/> does with four queries and two pages of 32 slots. Each step is a method of its own that calls nothing in its loop, so that the
 /// accumulators stay in registers.
 /// </summary>
 internal static unsafe class AttentionBlock
 {
     /// <summary>Queries of a block.</summary>
     public const int Rows = 4;
+
+    /// <summary>Pages whose scores are softened together: what that costs beside its exponentials is shared, and keys and values of two pages fit the first-level cache.</summary>
+    public const int Pages = 2;
+
+    /// <summary>Scores of a query.</summary>
+    public const int Keys = Pages * PageTokens;
 
     private const int PageTokens = KvLayout.PageTokens;
 
@@ -22,7 +28,7 @@ internal static unsafe class AttentionBlock
     /// <param name="q3">[length].</param>
     /// <param name="k">[length, 32].</param>
     /// <param name="length">Values in a query.</param>
-    /// <param name="scores">[4, 32].</param>
+    /// <param name="scores">The page's 32 of [4, 64].</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Score(float* q0, float* q1, float* q2, float* q3, float* k, int length, float* scores)
     {
@@ -46,68 +52,83 @@ internal static unsafe class AttentionBlock
 
         a0.Store(scores);
         a1.Store(scores + 16);
-        b0.Store(scores + 32);
-        b1.Store(scores + 48);
-        c0.Store(scores + 64);
-        c1.Store(scores + 80);
-        d0.Store(scores + 96);
-        d1.Store(scores + 112);
+        b0.Store(scores + Keys);
+        b1.Store(scores + Keys + 16);
+        c0.Store(scores + (2 * Keys));
+        c1.Store(scores + (2 * Keys) + 16);
+        d0.Store(scores + (3 * Keys));
+        d1.Store(scores + (3 * Keys) + 16);
     }
 
     /// <summary>
-    /// One query's 32 scores: scale, cap, mask; then weights <c>e^(s − m')</c> in their place, and everything before is multiplied by <c>e^(m − m')</c>.
+    /// The 64 scores of each query: scale, cap, mask; then weights <c>e^(s − m')</c> in their place, and everything before is multiplied by <c>e^(m − m')</c>.
     /// </summary>
     /// <param name="options">Scale, cap, window.</param>
-    /// <param name="first">Slot of the page's first key.</param>
-    /// <param name="slot">Slot of the query.</param>
-    /// <param name="weights">[32] scores, then weights.</param>
-    /// <param name="maximum">The running maximum m.</param>
-    /// <param name="sum">The running sum l.</param>
-    /// <param name="output">[stride] the running output o.</param>
-    /// <param name="stride">Values of it, a multiple of 16.</param>
+    /// <param name="first">Slot of the first key.</param>
+    /// <param name="slots">[rows] slots of the queries.</param>
+    /// <param name="rows">Queries, 1 to 4.</param>
+    /// <param name="weights">[rows, 64] scores, then weights.</param>
+    /// <param name="maxima">[rows] the running maxima m.</param>
+    /// <param name="sums">[rows] the running sums l.</param>
+    /// <param name="output">[rows, stride] the running outputs o.</param>
+    /// <param name="stride">Values of each, a multiple of 16.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Soften(in AttentionOptions options, int first, int slot, float* weights, float* maximum, float* sum, float* output, int stride)
+    public static void Soften(AttentionOptions options, int first, int* slots, int rows, float* weights, float* maxima, float* sums, float* output, int stride)
     {
-        Vector512<float> low = Vector512.Load(weights) * options.Scale, high = Vector512.Load(weights + 16) * options.Scale;
-        if (options.SoftCap != 0)
+        Vector512<float> scale = Vector512.Create(options.Scale);
+        for (int row = 0; row < rows; row++, weights += Keys, output += stride)
         {
-            low = VectorMath.Tanh(low / options.SoftCap) * options.SoftCap;
-            high = VectorMath.Tanh(high / options.SoftCap) * options.SoftCap;
-        }
+            Vector512<float> a = Vector512.Load(weights) * scale, b = Vector512.Load(weights + 16) * scale;
+            Vector512<float> c = Vector512.Load(weights + 32) * scale, d = Vector512.Load(weights + 48) * scale;
+            if (options.SoftCap != 0)
+            {
+                a = Cap(a, options.SoftCap);
+                b = Cap(b, options.SoftCap);
+                c = Cap(c, options.SoftCap);
+                d = Cap(d, options.SoftCap);
+            }
 
-        int oldest = options.Window == 0 ? 0 : slot - options.Window + 1;
-        if (first < oldest || first + PageTokens - 1 > slot)
-        {
-            low = Mask(low, first, oldest, slot);
-            high = Mask(high, first + 16, oldest, slot);
-        }
+            int slot = slots[row], oldest = options.Window == 0 ? 0 : slot - options.Window + 1;
+            if (first < oldest || first + Keys - 1 > slot)
+            {
+                a = Mask(a, first, oldest, slot);
+                b = Mask(b, first + 16, oldest, slot);
+                c = Mask(c, first + 32, oldest, slot);
+                d = Mask(d, first + 48, oldest, slot);
+            }
 
-        float before = *maximum, now = Math.Max(before, Largest(Vector512.Max(low, high)));
-        if (float.IsNegativeInfinity(now))
-        {
-            new Span<float>(weights, PageTokens).Clear();
-            return;
-        }
+            float before = maxima[row], now = Math.Max(before, Largest(Vector512.Max(Vector512.Max(a, b), Vector512.Max(c, d))));
+            if (float.IsNegativeInfinity(now))
+            {
+                new Span<float>(weights, Keys).Clear();
+                continue;
+            }
 
-        low = VectorMath.Exp(low - Vector512.Create(now));
-        high = VectorMath.Exp(high - Vector512.Create(now));
-        low.Store(weights);
-        high.Store(weights + 16);
-        float added = Vector512.Sum(low + high);
-        if (now == before)
-        {
-            *sum += added;
-            return;
-        }
+            Vector512<float> maximum = Vector512.Create(now);
+            a = VectorMath.Exp(a - maximum);
+            b = VectorMath.Exp(b - maximum);
+            c = VectorMath.Exp(c - maximum);
+            d = VectorMath.Exp(d - maximum);
+            a.Store(weights);
+            b.Store(weights + 16);
+            c.Store(weights + 32);
+            d.Store(weights + 48);
+            float added = Vector512.Sum((a + b) + (c + d));
+            if (now == before)
+            {
+                sums[row] += added;
+                continue;
+            }
 
-        float shrink = MathF.Exp(before - now);
-        *maximum = now;
-        *sum = (*sum * shrink) + added;
-        for (int i = 0; i < stride; i += 16) (Vector512.Load(output + i) * shrink).Store(output + i);
+            float shrink = MathF.Exp(before - now);
+            maxima[row] = now;
+            sums[row] = (sums[row] * shrink) + added;
+            for (int i = 0; i < stride; i += 16) (Vector512.Load(output + i) * shrink).Store(output + i);
+        }
     }
 
     /// <summary><c>o[r] += Σ_j weights[r, j] · v[j]</c>; weights of rows that do not exist are whatever was there, and so is their output.</summary>
-    /// <param name="weights">[4, 32].</param>
+    /// <param name="weights">The page's 32 of [4, 64].</param>
     /// <param name="v">[32, stride].</param>
     /// <param name="stride">Values in a row, a multiple of 16.</param>
     /// <param name="output">[4, stride].</param>
@@ -130,13 +151,13 @@ internal static unsafe class AttentionBlock
             Vector512<float> w = Vector512.Create(weights[0]);
             a0 = Vector512.FusedMultiplyAdd(w, low, a0);
             a1 = Vector512.FusedMultiplyAdd(w, high, a1);
-            w = Vector512.Create(weights[PageTokens]);
+            w = Vector512.Create(weights[Keys]);
             b0 = Vector512.FusedMultiplyAdd(w, low, b0);
             b1 = Vector512.FusedMultiplyAdd(w, high, b1);
-            w = Vector512.Create(weights[2 * PageTokens]);
+            w = Vector512.Create(weights[2 * Keys]);
             c0 = Vector512.FusedMultiplyAdd(w, low, c0);
             c1 = Vector512.FusedMultiplyAdd(w, high, c1);
-            w = Vector512.Create(weights[3 * PageTokens]);
+            w = Vector512.Create(weights[3 * Keys]);
             d0 = Vector512.FusedMultiplyAdd(w, low, d0);
             d1 = Vector512.FusedMultiplyAdd(w, high, d1);
         }
@@ -159,9 +180,9 @@ internal static unsafe class AttentionBlock
         {
             Vector512<float> value = Vector512.Load(v);
             a = Vector512.FusedMultiplyAdd(Vector512.Create(weights[0]), value, a);
-            b = Vector512.FusedMultiplyAdd(Vector512.Create(weights[PageTokens]), value, b);
-            c = Vector512.FusedMultiplyAdd(Vector512.Create(weights[2 * PageTokens]), value, c);
-            d = Vector512.FusedMultiplyAdd(Vector512.Create(weights[3 * PageTokens]), value, d);
+            b = Vector512.FusedMultiplyAdd(Vector512.Create(weights[Keys]), value, b);
+            c = Vector512.FusedMultiplyAdd(Vector512.Create(weights[2 * Keys]), value, c);
+            d = Vector512.FusedMultiplyAdd(Vector512.Create(weights[3 * Keys]), value, d);
         }
 
         a.Store(o0);
@@ -169,6 +190,8 @@ internal static unsafe class AttentionBlock
         c.Store(o2);
         d.Store(o3);
     }
+
+    private static Vector512<float> Cap(Vector512<float> scores, float cap) => VectorMath.Tanh(scores / cap) * cap;
 
     private static Vector512<float> Mask(Vector512<float> scores, int first, int oldest, int newest)
     {

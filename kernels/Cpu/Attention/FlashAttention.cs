@@ -1,7 +1,7 @@
 namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
-/// <c>y = softmax(cap(scale · q Kᵀ)) V</c> over the pages of each sequence, one page of 32 slots after the other with a running maximum m and sum l:
+/// <c>y = softmax(cap(scale · q Kᵀ)) V</c> over the pages of each sequence, two pages of 32 slots at a time with a running maximum m and sum l:
 /// <c>m' = max(m, max s)</c>, <c>l' = l e^(m − m') + Σ e^(s − m')</c>, <c>o' = o e^(m − m') + Σ e^(s − m') v</c>, <c>y = o / l</c>. An item is a tile of
 /// queries that share a KV head: all heads of its group, of one or more neighbouring tokens; a page is read and widened once for the tile.
 /// Source: Milakov and Gimelshein 2018, arXiv 1805.02867; Dao et al. 2022, arXiv 2205.14135.
@@ -10,7 +10,11 @@ internal readonly unsafe struct FlashAttention(
     Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y, byte* scratch) : ITeamJob
 {
     private const int Block = AttentionBlock.Rows;
-    private const int PageTokens = KvLayout.PageTokens;
+    private const int PageTokens = KvLayout.PageTokens, Pages = AttentionBlock.Pages, Keys = AttentionBlock.Keys;
+
+    /// <summary>Queries of a tile, where a sequence has so many: a page is widened once for all of them.</summary>
+    private const int TileRows = 64;
+
     private readonly Tensor _queries = queries;
     private readonly BatchView _batch = batch;
     private readonly LayerPages _pages = pages;
@@ -35,7 +39,7 @@ internal readonly unsafe struct FlashAttention(
     public static long ScratchBytes(KvLayer layer, int heads)
     {
         long rows = PaddedRows(heads / layer.Heads), stride = LayerPages.Pad(layer.ValueLength);
-        return sizeof(float) * ((PageTokens * (layer.KeyLength + stride)) + (Block * PageTokens) + (rows * (stride + 32)));
+        return sizeof(float) * ((Keys * (layer.KeyLength + stride)) + (Block * Keys) + (rows * (stride + 3)) + 16);
     }
 
     public void Run(int from, int to, int worker)
@@ -51,7 +55,7 @@ internal readonly unsafe struct FlashAttention(
         }
     }
 
-    private static int TokensPerTile(int group) => Math.Max(1, 16 / group);
+    private static int TokensPerTile(int group) => Math.Max(1, TileRows / group);
 
     private static int PaddedRows(int group) => ((TokensPerTile(group) * group) + Block - 1) & -Block;
 
@@ -60,35 +64,37 @@ internal readonly unsafe struct FlashAttention(
     private void ComputeTile(in SequenceRun run, int head, int firstToken, int tokens, float* scratch)
     {
         int group = Group, rows = tokens * group, stride = _pages.ValueStride, keyLength = _pages.Layer.KeyLength;
-        float* keyPage = scratch, valuePage = keyPage + (keyLength * PageTokens), weights = valuePage + (PageTokens * stride);
-        float* maxima = weights + (Block * PageTokens), sums = maxima + PaddedRows(group), output = sums + PaddedRows(group);
-        new Span<float>(maxima, rows).Fill(float.NegativeInfinity);
-        new Span<float>(sums, rows).Clear();
+        float* keyPages = scratch, valuePages = keyPages + (keyLength * Keys), weights = valuePages + (Keys * stride), output = weights + (Block * Keys);
+        float* maxima = output + (PaddedRows(group) * stride), sums = maxima + PaddedRows(group);
+        int* slots = (int*)(sums + PaddedRows(group));
+        float** k = stackalloc float*[Pages], v = stackalloc float*[Pages];
+        int firstSlot = run.FirstSlot + firstToken, lastSlot = firstSlot + tokens - 1;
+        for (int row = 0; row < rows; row++) (maxima[row], sums[row], slots[row]) = (float.NegativeInfinity, 0, firstSlot + (row / group));
         new Span<float>(output, PaddedRows(group) * stride).Clear();
 
-        int firstSlot = run.FirstSlot + firstToken, lastSlot = firstSlot + tokens - 1;
-        int lowest = _options.Window == 0 ? 0 : Math.Max(0, firstSlot - _options.Window + 1);
-        for (int page = lowest / PageTokens; page <= lastSlot / PageTokens; page++)
+        int lowest = _options.Window == 0 ? 0 : Math.Max(0, firstSlot - _options.Window + 1), lastPage = lastSlot / PageTokens;
+        for (int page = lowest / PageTokens; page <= lastPage; page += Pages)
         {
-            int number = _batch.Page(in run, page), base0 = page * PageTokens;
-            float* k = Widen(_pages.Keys(number, head), keyLength * PageTokens, keyPage);
-            float* v = Widen(_pages.Values(number, head), PageTokens * stride, valuePage);
+            int count = Math.Min(Pages, lastPage - page + 1);
+            for (int i = 0; i < count; i++)
+            {
+                int number = _batch.Page(in run, page + i);
+                k[i] = Widen(_pages.Keys(number, head), keyLength * PageTokens, keyPages + (keyLength * PageTokens * i));
+                v[i] = Widen(_pages.Values(number, head), PageTokens * stride, valuePages + (PageTokens * stride * i));
+            }
+
             for (int row = 0; row < rows; row += Block)
             {
                 int here = Math.Min(Block, rows - row);
-                if (base0 > firstSlot + ((row + here - 1) / group)) continue;
-                float* o = output + ((nint)row * stride);
-                AttentionBlock.Score(
-                    Query(in run, head, firstToken, row), Query(in run, head, firstToken, Math.Min(row + 1, rows - 1)),
-                    Query(in run, head, firstToken, Math.Min(row + 2, rows - 1)), Query(in run, head, firstToken, Math.Min(row + 3, rows - 1)),
-                    k, keyLength, weights);
-                for (int i = 0; i < here; i++)
-                {
-                    AttentionBlock.Soften(
-                        in _options, base0, firstSlot + ((row + i) / group), weights + (i * PageTokens), maxima + row + i, sums + row + i, o + ((nint)i * stride), stride);
-                }
+                if (page * PageTokens > slots[row + here - 1]) continue;
+                float* q0 = Query(in run, head, firstToken, row), q1 = Query(in run, head, firstToken, Math.Min(row + 1, rows - 1));
+                float* q2 = Query(in run, head, firstToken, Math.Min(row + 2, rows - 1)), q3 = Query(in run, head, firstToken, Math.Min(row + 3, rows - 1));
+                for (int i = 0; i < count; i++) AttentionBlock.Score(q0, q1, q2, q3, k[i], keyLength, weights + (PageTokens * i));
 
-                AttentionBlock.Accumulate(weights, v, stride, o);
+                // Where there is no second page, the mask of slots hides whatever its scores are.
+                float* o = output + ((nint)row * stride);
+                AttentionBlock.Soften(_options, page * PageTokens, slots + row, here, weights, maxima + row, sums + row, o, stride);
+                for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, o);
             }
         }
 

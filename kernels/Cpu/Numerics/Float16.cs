@@ -8,7 +8,7 @@ namespace Quern.Kernels.Cpu;
 /// <summary>
 /// IEEE 754 binary16, as bits. .NET has no F16C instructions, and its cast from <see cref="Half"/> is a software routine, so kernels use
 /// a table for single values and an integer trick for vectors: shift the 15 low bits to the place of a binary32 and multiply by 2^112,
-/// which repairs the exponent's bias and makes subnormals right. Source: IEEE 754-2019; F. Giesen, "half to float done quickly".
+/// which repairs the exponent's bias and makes subnormals right. Where code is assembled at run time, it has the instruction. Source: IEEE 754-2019; F. Giesen, "half to float done quickly".
 /// </summary>
 public static unsafe class Float16
 {
@@ -66,7 +66,11 @@ public static unsafe class Float16
     internal static void Widen(ushort* source, int count, float* target)
     {
         const int Kept = unchecked((int)0x8fffe000);
-        if (Isa.HasAvx512)
+        if (Isa.HasAvx512Vnni)
+        {
+            Assembled.WidenKernel.Run(source, count, target);
+        }
+        else if (Isa.HasAvx512)
         {
             for (int i = 0; i < count; i += 16)
             {
