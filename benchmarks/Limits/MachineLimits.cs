@@ -14,6 +14,7 @@ internal static unsafe class MachineLimits
 {
     private const int Rounds = 7;
     private const long StreamBytes = 1L << 30;
+    private static byte* s_memory;
 
     /// <summary>Prints one JSON object: medians of seven rounds.</summary>
     public static int Print(int threads)
@@ -35,6 +36,18 @@ internal static unsafe class MachineLimits
             CultureInfo.InvariantCulture,
             $"{{\"isa\":\"{Isa.Tier}\",\"threads\":{threads},\"readGBs\":{read[Rounds / 2]:f1},\"readBestGBs\":{read[^1]:f1},\"fmaGflops\":{multiply[Rounds / 2]:f0},\"fmaBestGflops\":{multiply[^1]:f0}}}"));
         return 0;
+    }
+
+    /// <summary>One look at the streaming read rate, over memory that stays taken.</summary>
+    public static double ReadBytesPerSecond(ThreadTeam team)
+    {
+        if (s_memory == null)
+        {
+            s_memory = (byte*)NativeMemory.AlignedAlloc((nuint)StreamBytes, 1 << 21);
+            new Span<byte>(s_memory, (int)StreamBytes).Fill(1);
+        }
+
+        return StreamBytes / Seconds(() => team.Run(new ReadStreams(s_memory), ReadStreams.Chunks, 1));
     }
 
     private static double Seconds(Action action)

@@ -42,7 +42,7 @@ public sealed unsafe class CpuBackend : Backend
     public override ComputeMode Mode { get; }
 
     /// <inheritdoc/>
-    public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use)
+    public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use = MatrixUse.Product)
     {
         WeightMatrix matrix = new(name, format, count, rows, cols, address);
         if (!_repack || use == MatrixUse.Lookup || format.Interleaved is null) return matrix;

@@ -12,6 +12,12 @@ public sealed record ModelOptions
     public bool Exact { get; init; }
 
     /// <summary>
+    /// Whether weights are copied into the order in which the fastest kernels read them, where this machine has such kernels. The copy replaces the mapped file in memory. Without it loading
+    /// is immediate and several processes share the file's pages, but tokens and prompts are slower.
+    /// </summary>
+    public bool Repack { get; init; } = true;
+
+    /// <summary>
     /// The most tokens that one session holds; null for what the model was trained with, but no more than <see cref="DefaultContextLength"/>, because
     /// a context takes memory.
     /// </summary>

@@ -103,7 +103,7 @@ public sealed class QuernModel : IDisposable
         long start = Stopwatch.GetTimestamp();
         GgufFile file = GgufFile.Open(path);
         ThreadTeam team = new(options.Threads ?? MachineInfo.CoreCount);
-        CpuBackend backend = new(team, options.Exact ? ComputeMode.Exact : ComputeMode.Fast);
+        CpuBackend backend = new(team, options.Exact ? ComputeMode.Exact : ComputeMode.Fast, options.Repack);
         QuernModel model = Load(file, options, backend, team, team.Threads, progress, cancellation);
         model.LoadTime = Stopwatch.GetElapsedTime(start);
         return model;

@@ -30,6 +30,8 @@ internal sealed class ModelArguments
 
     public Option<bool> Exact { get; } = new("--exact") { Description = "Keep activations and products in binary32: slower, equal to a reference." };
 
+    public Option<bool> NoRepack { get; } = new("--no-repack") { Description = "Read weights from the mapped file as they lie there: loads at once, shares memory between processes, computes slower." };
+
     public Option<string?> PreTokenizer { get; } = new("--pre") { Description = "Pre-tokenizer instead of the one that the file names.", HelpName = "NAME" };
 
     public ModelArguments()
@@ -42,7 +44,7 @@ internal sealed class ModelArguments
     /// <summary>Adds the options to a command, except those that it has in a form of its own.</summary>
     public void AddTo(Command command, params Option[] except)
     {
-        foreach (Option option in new Option[] { Path, Threads, Context, Batch, KvTypeName, Exact, PreTokenizer })
+        foreach (Option option in new Option[] { Path, Threads, Context, Batch, KvTypeName, Exact, NoRepack, PreTokenizer })
             if (!except.Contains(option)) command.Add(option);
     }
 
@@ -53,6 +55,7 @@ internal sealed class ModelArguments
         BatchTokens = result.GetValue(Batch),
         KvType = result.GetValue(KvTypeName) is { } name ? Enum.Parse<KvType>(name, ignoreCase: true) : null,
         Exact = result.GetValue(Exact),
+        Repack = !result.GetValue(NoRepack),
         PreTokenizer = result.GetValue(PreTokenizer),
     };
 
