@@ -61,7 +61,7 @@ internal static unsafe class InterleavedRates
     private static double Kernel(InterleavedLayout layout, int tokens)
     {
         int streams = InterleavedLayout.StreamsFor(tokens);
-        long groupBytes = layout.GroupBytes(Cols), activationBytes = InterleavedProduct.ActivationBytes(Cols, tokens);
+        long groupBytes = layout.GroupBytes(Cols), activationBytes = InterleavedProduct.ActivationBytes(layout, Cols, tokens);
         byte* weights = (byte*)NativeMemory.AlignedAlloc((nuint)((groupBytes * Groups) + 4096), 64), x = (byte*)NativeMemory.AlignedAlloc((nuint)activationBytes, 64);
         float* y = (float*)NativeMemory.AlignedAlloc(16 * 16 * Groups * sizeof(float), 64);
         new Span<byte>(weights, (int)groupBytes * Groups).Fill(0x11);

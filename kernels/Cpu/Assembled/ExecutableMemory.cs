@@ -8,6 +8,7 @@ namespace Quern.Kernels.Cpu.Assembled;
 internal sealed partial class ExecutableMemory : SafeHandle
 {
     private const int Failed = -1;
+    private static readonly List<ExecutableMemory> Kept = [];
     private readonly nuint _bytes;
 
     private ExecutableMemory(nint address, nuint bytes)
@@ -29,6 +30,15 @@ internal sealed partial class ExecutableMemory : SafeHandle
     /// <exception cref="InvalidOperationException">The system refuses.</exception>
     public static ExecutableMemory Create(ReadOnlySpan<byte> code) =>
         TryCreate(code) ?? throw new InvalidOperationException("the system refuses memory for code; QUERN_ISA=avx512 does without");
+
+    /// <summary>The address of code that stays as long as the process.</summary>
+    /// <exception cref="InvalidOperationException">The system refuses.</exception>
+    public static nint Keep(ReadOnlySpan<byte> code)
+    {
+        ExecutableMemory memory = Create(code);
+        lock (Kept) Kept.Add(memory);
+        return memory.Address;
+    }
 
     protected override bool ReleaseHandle() =>
         OperatingSystem.IsWindows() ? Windows.VirtualFree(handle, 0, Windows.Release) : Linux.Munmap(handle, _bytes) == 0;

@@ -22,7 +22,6 @@ internal sealed class InterleavedKernel
     private const int PrefetchBytes = 2048;
 
     private static readonly AssemblerRegister64[] Streams = [rdx, r8, r9, r10];
-    private static readonly List<ExecutableMemory> Kept = [];
 
     private readonly InterleavedLayout _layout;
     private readonly int _tokens, _streams;
@@ -34,25 +33,18 @@ internal sealed class InterleavedKernel
     private Assembler Asm => _kernel.Asm;
 
     /// <summary>The address of a function that takes <see cref="KernelArguments"/> by address; it stays as long as the process.</summary>
-    public static nint Assemble(InterleavedLayout layout, int tokens, int streams)
-    {
-        ExecutableMemory memory = ExecutableMemory.Create(new InterleavedKernel(layout, tokens, streams).Write());
-        lock (Kept) Kept.Add(memory);
-        return memory.Address;
-    }
+    public static nint Assemble(InterleavedLayout layout, int tokens, int streams) => ExecutableMemory.Keep(new InterleavedKernel(layout, tokens, streams).Write());
 
     private byte[] Write()
     {
         _kernel.Begin();
         PlaceConstants();
-        _kernel.Load(Streams[0], 0);
-        _kernel.Load(rax, 8);
-        for (int s = 1; s < _streams; s++) Asm.lea(Streams[s], __[Streams[s - 1] + rax]);
+        _kernel.LoadStreams(Streams.AsSpan(0, _streams));
         _kernel.Load(rax, 16);
         _kernel.Load(rcx, 24);
         for (int i = 0; i < _tokens * _streams; i++) _kernel.Clear(Outputs + i);
         _kernel.Repeat(rcx, Block);
-        Store();
+        _kernel.AddOutputs(Outputs, _tokens, _streams);
         _kernel.End();
         return _kernel.ToBytes();
     }
@@ -214,26 +206,6 @@ internal sealed class InterleavedKernel
             Asm.vmulps(sum, sum, Each(rax, Field(firstToken + t, InterleavedActivations.Scale)));
             Asm.vfmadd231ps(output, sum, Z(Scale));
             if (_layout.HasMinimums) Asm.vfmadd231ps(output, Z(Minimum), Each(rax, Field(firstToken + t, InterleavedActivations.Sums + (4 * half))));
-        }
-    }
-
-    private void Store()
-    {
-        _kernel.Load(rax, 32);
-        _kernel.Load(rcx, 40);
-        _kernel.Load(r8, 48);
-        for (int s = 0; s < _streams; s++)
-        {
-            Asm.mov(rdx, rax);
-            for (int t = 0; t < _tokens; t++)
-            {
-                AssemblerRegisterZMM output = Z(Outputs + (s * _tokens) + t);
-                Asm.vaddps(output, output, __zmmword_ptr[rdx]);
-                Asm.vmovups(__zmmword_ptr[rdx], output);
-                Asm.add(rdx, r8);
-            }
-
-            Asm.add(rax, rcx);
         }
     }
 

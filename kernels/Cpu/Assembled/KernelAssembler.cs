@@ -71,6 +71,35 @@ internal sealed class KernelAssembler
     /// <summary>A constant of 16 bytes.</summary>
     public AssemblerMemoryOperand Sixteen(byte[] bytes) => __xmmword_ptr[Constant(bytes)];
 
+    /// <summary>Of <see cref="Interleaved.KernelArguments"/>: takes where each stream begins. Uses rax.</summary>
+    public void LoadStreams(ReadOnlySpan<AssemblerRegister64> streams)
+    {
+        Load(streams[0], 0);
+        Load(rax, 8);
+        for (int s = 1; s < streams.Length; s++) Asm.lea(streams[s], __[streams[s - 1] + rax]);
+    }
+
+    /// <summary>Of the same: adds vectors of sixteen outputs, <c>[streams, tokens]</c>, to y. Uses rax, rcx, rdx and r8.</summary>
+    public void AddOutputs(int first, int tokens, int streams)
+    {
+        Load(rax, 32);
+        Load(rcx, 40);
+        Load(r8, 48);
+        for (int s = 0; s < streams; s++)
+        {
+            Asm.mov(rdx, rax);
+            for (int t = 0; t < tokens; t++)
+            {
+                AssemblerRegisterZMM output = Z(first + (s * tokens) + t);
+                Asm.vaddps(output, output, __zmmword_ptr[rdx]);
+                Asm.vmovups(__zmmword_ptr[rdx], output);
+                Asm.add(rdx, r8);
+            }
+
+            Asm.add(rax, rcx);
+        }
+    }
+
     /// <summary>A loop whose body ends by counting <paramref name="counter"/> down to 0.</summary>
     public void Repeat(AssemblerRegister64 counter, Action body)
     {

@@ -10,8 +10,7 @@ namespace Quern.Kernels.Cpu.Assembled;
 /// </summary>
 internal static unsafe class WidenKernel
 {
-    private static readonly ExecutableMemory Code = ExecutableMemory.Create(Write());
-    private static readonly delegate* unmanaged<Arguments*, void> Kernel = (delegate* unmanaged<Arguments*, void>)Code.Address;
+    private static readonly delegate* unmanaged<Arguments*, void> Kernel = (delegate* unmanaged<Arguments*, void>)ExecutableMemory.Keep(Write());
 
     /// <summary>Widens values.</summary>
     /// <param name="source">binary16 values.</param>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -11,6 +12,8 @@ namespace Quern.Kernels.Cpu.Formats;
 internal readonly unsafe struct BF16 : IFloatFormat
 {
     public static FormatInfo Info { get; } = new("BF16", 30, 1, 2);
+
+    public static InterleavedLayout Layout { get; } = new("BF16", FloatElement.Brain);
 
     public static void DecodeScalar(byte* blocks, long blockCount, float* values)
     {

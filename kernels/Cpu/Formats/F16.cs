@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -13,6 +14,8 @@ internal readonly unsafe struct F16 : IFloatFormat
     private const float Rebias = 5.192296858534828e33f; // 2^112
 
     public static FormatInfo Info { get; } = new("F16", 1, 1, 2);
+
+    public static InterleavedLayout Layout { get; } = new("F16", FloatElement.Half);
 
     public static void DecodeScalar(byte* blocks, long blockCount, float* values)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Formats;
 
@@ -10,6 +11,8 @@ namespace Quern.Kernels.Cpu.Formats;
 internal readonly unsafe struct F32 : IFloatFormat
 {
     public static FormatInfo Info { get; } = new("F32", 0, 1, 4);
+
+    public static InterleavedLayout Layout { get; } = new("F32", FloatElement.Single);
 
     public static void DecodeScalar(byte* blocks, long blockCount, float* values)
     {

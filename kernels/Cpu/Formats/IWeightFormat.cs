@@ -55,6 +55,9 @@ internal unsafe interface IWeightFormat
 /// <summary>A format whose values are plain floating-point numbers: a block is one value, activations stay binary32.</summary>
 internal unsafe interface IFloatFormat : IWeightFormat
 {
+    /// <summary>How rows lie interleaved.</summary>
+    static abstract InterleavedLayout Layout { get; }
+
     /// <summary>The value at <paramref name="source"/>.</summary>
     static abstract float Load(byte* source);
 

@@ -102,6 +102,10 @@ internal sealed unsafe class FloatFormat<T> : DecodedFormat<T>, IFloatRows
 {
     internal override delegate*<in RowProduct, int, int, void> RowKernel => &FourRows<FloatRows<T>>.Run;
 
+    internal override InterleavedLayout? Interleaved => T.Layout;
+
+    internal override delegate*<byte*, long, int, int, byte*, void> InterleaveKernel => &FloatInterleaver<T>.Run;
+
     public void LoadRow(IsaTier tier, byte* row, int count, float* values)
     {
         int i = 0, bytes = T.Info.BlockBytes;

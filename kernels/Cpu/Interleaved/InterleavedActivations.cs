@@ -14,6 +14,18 @@ internal static unsafe class InterleavedActivations
 {
     public const int BlockBytes = 52, Scale = 32, Corrections = 36, Sums = 44;
 
+    /// <summary>
+    /// Places one token's values as they are, for floating-point weights: a group is [columns, tokens].
+    /// </summary>
+    /// <param name="x">[cols].</param>
+    /// <param name="cols">Number of values.</param>
+    /// <param name="tokens">Tokens of the group.</param>
+    /// <param name="target">The token's place in the group's first column.</param>
+    public static void Place(float* x, int cols, int tokens, float* target)
+    {
+        for (int k = 0; k < cols; k++, target += tokens) *target = x[k];
+    }
+
     /// <summary>Quantises one token's values, 512 bits wide.</summary>
     /// <param name="x">[cols].</param>
     /// <param name="cols">A multiple of 32.</param>

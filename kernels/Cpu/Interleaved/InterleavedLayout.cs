@@ -15,6 +15,22 @@ internal enum ScaleKind
     Super,
 }
 
+/// <summary>The floating-point numbers of an <see cref="InterleavedLayout"/> without codes.</summary>
+internal enum FloatElement
+{
+    /// <summary>There are codes.</summary>
+    None,
+
+    /// <summary>binary32.</summary>
+    Single,
+
+    /// <summary>binary16.</summary>
+    Half,
+
+    /// <summary>bfloat16.</summary>
+    Brain,
+}
+
 /// <summary>
 /// How sixteen rows of a weight matrix lie together, so that a vector of sixteen 32-bit lanes holds a row in each lane and nothing is ever summed across
 /// lanes: <c>w[r, k] = scale × (value(code) − offset) + minimum</c>.
@@ -25,6 +41,7 @@ internal enum ScaleKind
 /// eight vectors follow each other; otherwise vectors 0…3 are the low nibbles and 4…7 the high nibbles of four vectors (4 to 6 bits), or vector j is bit pair j mod 4 of vector
 /// j / 4 of two (2 and 3 bits). A fifth or third bit is a mask of 64 bits for each vector; a fifth and sixth lie as bit pairs again.
 /// </para>
+/// <para>Floating-point formats have neither scales nor codes: a block is 32 columns, and a column the numbers of its 16 rows.</para>
 /// </summary>
 /// <param name="Name">The format's name.</param>
 /// <param name="CodeBits">2, 3, 4, 5, 6 or 8.</param>
@@ -47,6 +64,13 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     private readonly nint[] _kernels = new nint[(MaxTokens + 1) * (MaxStreams + 1)];
     private readonly Lock _assembling = new();
 
+    /// <summary>A layout of floating-point numbers.</summary>
+    public InterleavedLayout(string name, FloatElement element)
+        : this(name, element == FloatElement.Single ? 32 : 16, ScaleKind.Half, 0) => Element = element;
+
+    /// <summary>The numbers of a layout without codes.</summary>
+    public FloatElement Element { get; }
+
     /// <summary>Whether scales (and minimums) are for 16 columns instead of 32.</summary>
     public bool PerSixteen { get; init; }
 
@@ -66,7 +90,7 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     public int MinimumsOffset => ScalesPerStep * ScaleBytes;
 
     /// <summary>Where a step's codes begin.</summary>
-    public int CodesOffset => MinimumsOffset * (HasMinimums ? 2 : 1);
+    public int CodesOffset => Element != FloatElement.None ? 0 : MinimumsOffset * (HasMinimums ? 2 : 1);
 
     /// <summary>Bytes of the codes' lower part: bytes, nibbles or bit pairs.</summary>
     public int LowBytes => CodeBits switch { 8 => 512, >= 4 => 256, _ => 128 };
@@ -86,6 +110,12 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     /// <summary>Bytes of a block of sixteen rows.</summary>
     public int BlockBytes => HeaderBytes + (StepsPerBlock * StepBytes);
 
+    /// <summary>Bytes of a token's activations for a step: a quantised block, or 32 numbers.</summary>
+    public int ActivationBytes => Element != FloatElement.None ? StepColumns * sizeof(float) : InterleavedActivations.BlockBytes;
+
+    /// <summary>Columns whose activations of sixteen tokens stay in the first-level cache: the length of a pass over a group.</summary>
+    public int PassColumns => Element != FloatElement.None ? 512 : 1024;
+
     /// <summary>Bytes of a group of sixteen rows.</summary>
     public long GroupBytes(int cols) => (long)(cols / BlockColumns) * BlockBytes;
 
@@ -100,9 +130,13 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
         if (Volatile.Read(ref kernel) == 0)
         {
             lock (_assembling)
-                if (kernel == 0) Volatile.Write(ref kernel, Assembled.InterleavedKernel.Assemble(this, tokens, streams));
+                if (kernel == 0) Volatile.Write(ref kernel, Assemble(tokens, streams));
         }
 
         return kernel;
     }
+
+    private nint Assemble(int tokens, int streams) => Element == FloatElement.None
+        ? Assembled.InterleavedKernel.Assemble(this, tokens, streams)
+        : Assembled.InterleavedFloatKernel.Assemble(this, tokens, streams);
 }

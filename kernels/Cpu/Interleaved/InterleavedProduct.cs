@@ -4,11 +4,10 @@ namespace Quern.Kernels.Cpu.Interleaved;
 
 /// <summary>
 /// A product <c>y[t, r] = Σ_k x[t, k] · w[r, k] + bias[r]</c> over interleaved rows, in groups of 16 rows. Up to 16 tokens read the weights once, several groups side by side. More tokens go
-/// in groups of 16 over the same rows while those are in the second-level cache, and 1024 columns at a time, so that 16 tokens' activations stay in the first.
+/// in groups of 16 over the same rows while those are in the second-level cache, and a pass of columns at a time, so that 16 tokens' activations stay in the first.
 /// </summary>
 internal unsafe struct InterleavedProduct : ITeamJob
 {
-    private const int ColumnsPerPass = 1024;
     private const int GroupRows = InterleavedLayout.Rows, GroupTokens = InterleavedLayout.MaxTokens;
 
     /// <summary>First group.</summary>
@@ -22,6 +21,12 @@ internal unsafe struct InterleavedProduct : ITeamJob
 
     /// <summary>Columns of a block.</summary>
     public int BlockColumns;
+
+    /// <summary>Bytes of a token's activations for 32 columns.</summary>
+    public int StepBytes;
+
+    /// <summary>Columns of a pass.</summary>
+    public int PassColumns;
 
     /// <summary>Outputs.</summary>
     public int Rows;
@@ -57,14 +62,14 @@ internal unsafe struct InterleavedProduct : ITeamJob
     public delegate* unmanaged<KernelArguments*, void> ManyStreams;
 
     /// <summary>Bytes of the activations of so many tokens.</summary>
-    public static long ActivationBytes(int cols, int tokens) => (long)(cols / InterleavedLayout.StepColumns) * tokens * InterleavedActivations.BlockBytes;
+    public static long ActivationBytes(InterleavedLayout layout, int cols, int tokens) => (long)(cols / InterleavedLayout.StepColumns) * tokens * layout.ActivationBytes;
 
     /// <summary>Takes the kernels for a number of tokens.</summary>
     public void Choose(InterleavedLayout layout, int tokens)
     {
         int rest = tokens <= GroupTokens ? tokens : tokens % GroupTokens;
         Streams = tokens <= GroupTokens ? InterleavedLayout.StreamsFor(tokens) : 1;
-        (BlockBytes, BlockColumns, Tokens) = (layout.BlockBytes, layout.BlockColumns, tokens);
+        (BlockBytes, BlockColumns, StepBytes, PassColumns, Tokens) = (layout.BlockBytes, layout.BlockColumns, layout.ActivationBytes, layout.PassColumns, tokens);
         if (tokens >= GroupTokens) Sixteen = (delegate* unmanaged<KernelArguments*, void>)layout.Kernel(GroupTokens, 1);
         Rest = rest == 0 ? Sixteen : (delegate* unmanaged<KernelArguments*, void>)layout.Kernel(rest, 1);
         if (Streams > 1) ManyStreams = (delegate* unmanaged<KernelArguments*, void>)layout.Kernel(rest, Streams);
@@ -109,11 +114,10 @@ internal unsafe struct InterleavedProduct : ITeamJob
 
     private readonly void Many(int from, int to)
     {
-        int columns = Math.Max(ColumnsPerPass, BlockColumns);
-        for (int k = 0; k < Cols; k += columns)
+        for (int k = 0; k < Cols; k += PassColumns)
             for (int token = 0; token < Tokens; token += GroupTokens)
             {
-                KernelArguments arguments = Arguments(token, k, Math.Min(columns, Cols - k));
+                KernelArguments arguments = Arguments(token, k, Math.Min(PassColumns, Cols - k));
                 delegate* unmanaged<KernelArguments*, void> kernel = Tokens - token >= GroupTokens ? Sixteen : Rest;
                 for (int group = from; group < to; group++)
                 {
@@ -153,7 +157,7 @@ internal unsafe struct InterleavedProduct : ITeamJob
         int count = Math.Min(GroupTokens, Tokens - token);
         return new KernelArguments
         {
-            Activations = X + ActivationBytes(Cols, token) + ActivationBytes(column, count),
+            Activations = X + (((((long)Cols * token) + ((long)column * count)) / InterleavedLayout.StepColumns) * StepBytes),
             Blocks = columns / BlockColumns,
             YTokenBytes = (long)YStride * sizeof(float),
         };

@@ -20,6 +20,10 @@ internal static unsafe class InterleavedScalar
     /// <summary>The weight that a group holds for a row and a column.</summary>
     public static float Weight(InterleavedLayout layout, byte* group, int row, int column)
     {
+        int element = (column * InterleavedLayout.Rows) + row;
+        if (layout.Element == FloatElement.Single) return ((float*)group)[element];
+        if (layout.Element == FloatElement.Half) return HalfAt(group, element);
+        if (layout.Element == FloatElement.Brain) return BitConverter.UInt32BitsToSingle((uint)((ushort*)group)[element] << 16);
         byte* block = group + ((long)(column / layout.BlockColumns) * layout.BlockBytes);
         int inBlock = column % layout.BlockColumns, inStep = inBlock % InterleavedLayout.StepColumns;
         byte* step = block + layout.HeaderBytes + (inBlock / InterleavedLayout.StepColumns * layout.StepBytes);
@@ -31,6 +35,12 @@ internal static unsafe class InterleavedScalar
     private static float Row(InterleavedLayout layout, byte* group, byte* activations, long blocks, int row, int token, int tokens)
     {
         float sum = 0;
+        if (layout.Element != FloatElement.None)
+        {
+            for (int k = 0; k < blocks * layout.BlockColumns; k++) sum += Weight(layout, group, row, k) * ((float*)activations)[((long)k * tokens) + token];
+            return sum;
+        }
+
         int halves = layout.ScalesPerStep, columns = InterleavedLayout.StepColumns / halves;
         for (long b = 0; b < blocks; b++)
             for (int i = 0; i < layout.StepsPerBlock; i++)

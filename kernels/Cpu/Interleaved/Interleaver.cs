@@ -130,3 +130,24 @@ internal static unsafe class Interleaver<T>
         }
     }
 }
+
+/// <summary>Lays rows of floating-point numbers interleaved: of each column the sixteen rows' numbers.</summary>
+internal static unsafe class FloatInterleaver<T>
+    where T : struct, IFloatFormat
+{
+    /// <summary>Lays one group; see <see cref="Interleaver{T}.Run"/>.</summary>
+    public static void Run(byte* source, long rowBytes, int rows, int cols, byte* group)
+    {
+        if (rows < InterleavedLayout.Rows) new Span<byte>(group, checked((int)T.Layout.GroupBytes(cols))).Clear();
+        const int Tile = 32; // columns of all rows that stay in the first-level cache
+        for (int k = 0; k < cols; k += Tile)
+            for (int row = 0; row < rows; row++)
+            {
+                byte* from = source + (row * rowBytes);
+                if (T.Info.BlockBytes == sizeof(float))
+                    for (int i = k; i < k + Tile; i++) ((uint*)group)[(i * InterleavedLayout.Rows) + row] = ((uint*)from)[i];
+                else
+                    for (int i = k; i < k + Tile; i++) ((ushort*)group)[(i * InterleavedLayout.Rows) + row] = ((ushort*)from)[i];
+            }
+    }
+}

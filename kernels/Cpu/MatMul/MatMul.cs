@@ -5,7 +5,7 @@ using Quern.Kernels.Cpu.Memory;
 namespace Quern.Kernels.Cpu.MatMul;
 
 /// <summary>
-/// Chooses how <c>y = x Wᵀ + bias</c> is computed. Rows that lie interleaved: by assembled kernels with quantised activations, for any number of tokens. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
+/// Chooses how <c>y = x Wᵀ + bias</c> is computed. Rows that lie interleaved: by assembled kernels, for any number of tokens, with quantised activations where weights are. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
 /// tokens, or exact mode, or a format without dot products: panels decoded to binary32 (bound by arithmetic, and more exact).
 /// </summary>
 internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBlock scratch)
@@ -48,13 +48,13 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
             GroupBytes = weights.GroupBytes,
             Rows = weights.Rows,
             Cols = weights.Cols,
-            X = (byte*)scratch.Require(InterleavedProduct.ActivationBytes(weights.Cols, x.Rows)),
+            X = (byte*)scratch.Require(InterleavedProduct.ActivationBytes(layout, weights.Cols, x.Rows)),
             Bias = bias,
             Y = (float*)y.Address,
             YStride = y.Stride,
         };
         product.Choose(layout, x.Rows);
-        team.Run(new InterleavedQuantiseJob(x, layout.Offset, layout.PerSixteen, product.X), x.Rows, TokensPerChunk);
+        team.Run(new PlaceJob(x, layout, product.X), x.Rows, TokensPerChunk);
         team.Run(product, weights.Groups, Math.Clamp(weights.Groups / (team.Threads * ChunksPerThread), InterleavedLayout.MaxStreams, GroupsPerChunk));
     }
 
@@ -102,11 +102,11 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
         team.Run(product, weights.Rows, product.PanelRows);
     }
 
-    private readonly struct InterleavedQuantiseJob(Tensor x, int offset, bool perSixteen, byte* destination) : ITeamJob
+    private readonly struct PlaceJob(Tensor x, InterleavedLayout layout, byte* destination) : ITeamJob
     {
         private readonly Tensor _x = x;
-        private readonly int _offset = offset;
-        private readonly bool _perSixteen = perSixteen;
+        private readonly int _offset = layout.Offset, _stepBytes = layout.ActivationBytes;
+        private readonly bool _perSixteen = layout.PerSixteen, _floats = layout.Element != FloatElement.None;
         private readonly byte* _destination = destination;
 
         public void Run(int from, int to, int worker)
@@ -114,8 +114,10 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
             for (int token = from; token < to; token++)
             {
                 int first = token & -InterleavedLayout.MaxTokens, tokens = Math.Min(InterleavedLayout.MaxTokens, _x.Rows - first);
-                byte* block = _destination + InterleavedProduct.ActivationBytes(_x.Cols, first) + ((token - first) * InterleavedActivations.BlockBytes);
-                InterleavedActivations.Quantize((float*)_x.Address + ((nint)token * _x.Stride), _x.Cols, _offset, _perSixteen, tokens, block);
+                float* source = (float*)_x.Address + ((nint)token * _x.Stride);
+                byte* group = _destination + ((long)_x.Cols / InterleavedLayout.StepColumns * first * _stepBytes);
+                if (_floats) InterleavedActivations.Place(source, _x.Cols, tokens, (float*)group + (token - first));
+                else InterleavedActivations.Quantize(source, _x.Cols, _offset, _perSixteen, tokens, group + ((token - first) * InterleavedActivations.BlockBytes));
             }
         }
     }

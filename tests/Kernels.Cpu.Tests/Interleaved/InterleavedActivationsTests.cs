@@ -19,7 +19,7 @@ public unsafe class InterleavedActivationsTests
         for (int round = 0; round < 60; round++)
         {
             int cols = 32 * random.Next(1, 5), tokens = random.Next(1, 4);
-            using GuardedMemory x = new(cols * sizeof(float)), wide = new((int)InterleavedProduct.ActivationBytes(cols, tokens)), scalar = new(wide.Length);
+            using GuardedMemory x = new(cols * sizeof(float)), wide = new(cols / 32 * tokens * InterleavedActivations.BlockBytes), scalar = new(wide.Length);
             float* values = (float*)x.Start;
             for (int i = 0; i < cols; i++)
                 values[i] = round % 3 == 0 && random.Next(4) == 0 ? Hostile[random.Next(Hostile.Length)] : (float)(random.NextDouble() - 0.5) * MathF.Pow(2, random.Next(-20, 20));

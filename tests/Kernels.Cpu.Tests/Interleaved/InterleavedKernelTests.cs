@@ -36,13 +36,17 @@ public unsafe class InterleavedKernelTests
     {
         WeightFormat format = FormatProbe.Find(name);
         InterleavedLayout layout = format.Interleaved!;
-        int cols = blocks * format.Info.BlockLength, stride = (16 * streams) + Pad;
+        int cols = blocks * InterleavedProbe.BlockColumns(format), stride = (16 * streams) + Pad;
         using InterleavedProbe probe = new(format, random, 16, cols, streams);
-        using GuardedMemory x = new((int)InterleavedProduct.ActivationBytes(cols, tokens)), y = new(sizeof(float) * ((stride * tokens) - Pad));
+        using GuardedMemory x = new((int)InterleavedProduct.ActivationBytes(layout, cols, tokens)), y = new(sizeof(float) * ((stride * tokens) - Pad));
         float[] values = Activations(random, tokens, cols);
         fixed (float* source = values)
             for (int t = 0; t < tokens; t++)
-                InterleavedActivations.QuantizeScalar(source + (t * cols), cols, layout.Offset, layout.PerSixteen, tokens, x.Start + (t * InterleavedActivations.BlockBytes));
+            {
+                if (layout.Element != FloatElement.None) InterleavedActivations.Place(source + (t * cols), cols, tokens, (float*)x.Start + t);
+                else InterleavedActivations.QuantizeScalar(source + (t * cols), cols, layout.Offset, layout.PerSixteen, tokens, x.Start + (t * InterleavedActivations.BlockBytes));
+            }
+
         float[] scalar = new float[stride * tokens];
         float* outputs = (float*)y.Start;
         for (int i = 0; i < (stride * tokens) - Pad; i++) outputs[i] = scalar[i] = 1 + (i % 3);
@@ -97,11 +101,12 @@ public unsafe class InterleavedKernelTests
         double raise = probe.Layout.Offset >= 128 ? 4 : 1;
         for (int step = 0; step < probe.Cols / 32; step++)
         {
+            bool floats = probe.Layout.Element != FloatElement.None;
             byte* block = x + (((step * tokens) + token) * InterleavedActivations.BlockBytes);
-            double scale = *(float*)(block + InterleavedActivations.Scale), largest = 0, activations = 0;
+            double scale = floats ? 0 : *(float*)(block + InterleavedActivations.Scale), largest = 0, activations = 0;
             for (int k = 0; k < 32; k++)
             {
-                double a = scale * (sbyte)block[k], w = probe.Weights[(row * probe.Cols) + (32 * step) + k];
+                double a = floats ? ((float*)x)[(((32 * step) + k) * tokens) + token] : scale * (sbyte)block[k], w = probe.Weights[(row * probe.Cols) + (32 * step) + k];
                 exact += w * a;
                 activations += Math.Abs(a);
                 largest = Math.Max(largest, Math.Abs(w));

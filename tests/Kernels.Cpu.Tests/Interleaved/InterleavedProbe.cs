@@ -32,6 +32,9 @@ internal sealed unsafe class InterleavedProbe : IDisposable
         }
     }
 
+    /// <summary>Columns of a short row: a block of the format, or of the layout where that is longer.</summary>
+    public static int BlockColumns(WeightFormat format) => Math.Max(format.Info.BlockLength, format.Interleaved!.BlockColumns);
+
     public static TheoryData<string> Formats => FormatProbe.Names(format => format.Interleaved is not null);
 
     public WeightFormat Format { get; }

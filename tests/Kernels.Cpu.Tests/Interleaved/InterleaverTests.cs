@@ -18,7 +18,7 @@ public unsafe class InterleaverTests
             foreach (int blocks in new[] { 1, 3 })
             {
                 WeightFormat format = FormatProbe.Find(name);
-                int cols = blocks * format.Info.BlockLength;
+                int cols = blocks * InterleavedProbe.BlockColumns(format);
                 using InterleavedProbe probe = new(format, random, rows, cols);
                 for (int row = 0; row < 16; row++)
                     for (int k = 0; k < cols; k++)
