@@ -4,6 +4,12 @@ using Quern.Kernels.Cpu.Numerics;
 
 namespace Quern.Kernels.Cpu.Attention;
 
+/// <summary>How scores are made, as numbers: jobs hold no references.</summary>
+/// <param name="Scale">Factor on q Kᵀ.</param>
+/// <param name="SoftCap">0, or c in <c>c · tanh(s / c)</c>.</param>
+/// <param name="Window">0, or how many slots a query sees.</param>
+internal readonly record struct Scoring(float Scale, float SoftCap, int Window);
+
 /// <summary>
 /// What <see cref="FlashAttention"/> does with four queries and two pages of 32 slots. Each step is a method of its own that calls nothing in its loop, so that the
 /// accumulators stay in registers.
@@ -61,11 +67,12 @@ internal static unsafe class AttentionBlock
     }
 
     /// <summary>
-    /// The 64 scores of each query: scale, cap, mask; then weights <c>e^(s − m')</c> in their place, and everything before is multiplied by <c>e^(m − m')</c>.
+    /// The 64 scores of each query: scale, cap, linear bias, mask; then weights <c>e^(s − m')</c> in their place, and everything before is multiplied by <c>e^(m − m')</c>.
     /// </summary>
-    /// <param name="options">Scale, cap, window.</param>
+    /// <param name="scoring">Scale, cap, window.</param>
     /// <param name="first">Slot of the first key.</param>
     /// <param name="slots">[rows] slots of the queries.</param>
+    /// <param name="slopes">[rows] slopes of a linear bias, or null.</param>
     /// <param name="rows">Queries, 1 to 4.</param>
     /// <param name="weights">[rows, 64] scores, then weights.</param>
     /// <param name="maxima">[rows] the running maxima m.</param>
@@ -73,22 +80,30 @@ internal static unsafe class AttentionBlock
     /// <param name="output">[rows, stride] the running outputs o.</param>
     /// <param name="stride">Values of each, a multiple of 16.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Soften(AttentionOptions options, int first, int* slots, int rows, float* weights, float* maxima, float* sums, float* output, int stride)
+    public static void Soften(in Scoring scoring, int first, int* slots, float* slopes, int rows, float* weights, float* maxima, float* sums, float* output, int stride)
     {
-        Vector512<float> scale = Vector512.Create(options.Scale);
+        Vector512<float> scale = Vector512.Create(scoring.Scale);
         for (int row = 0; row < rows; row++, weights += Keys, output += stride)
         {
             Vector512<float> a = Vector512.Load(weights) * scale, b = Vector512.Load(weights + 16) * scale;
             Vector512<float> c = Vector512.Load(weights + 32) * scale, d = Vector512.Load(weights + 48) * scale;
-            if (options.SoftCap != 0)
+            if (scoring.SoftCap != 0)
             {
-                a = Cap(a, options.SoftCap);
-                b = Cap(b, options.SoftCap);
-                c = Cap(c, options.SoftCap);
-                d = Cap(d, options.SoftCap);
+                a = Cap(a, scoring.SoftCap);
+                b = Cap(b, scoring.SoftCap);
+                c = Cap(c, scoring.SoftCap);
+                d = Cap(d, scoring.SoftCap);
             }
 
-            int slot = slots[row], oldest = options.Window == 0 ? 0 : slot - options.Window + 1;
+            if (slopes != null)
+            {
+                a = Bias(a, first - slots[row], slopes[row]);
+                b = Bias(b, first + 16 - slots[row], slopes[row]);
+                c = Bias(c, first + 32 - slots[row], slopes[row]);
+                d = Bias(d, first + 48 - slots[row], slopes[row]);
+            }
+
+            int slot = slots[row], oldest = scoring.Window == 0 ? 0 : slot - scoring.Window + 1;
             if (first < oldest || first + Keys - 1 > slot)
             {
                 a = Mask(a, first, oldest, slot);
@@ -192,6 +207,9 @@ internal static unsafe class AttentionBlock
     }
 
     private static Vector512<float> Cap(Vector512<float> scores, float cap) => VectorMath.Tanh(scores / cap) * cap;
+
+    private static Vector512<float> Bias(Vector512<float> scores, int distance, float slope) =>
+        Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(Vector512.Create(distance) + Vector512<int>.Indices), Vector512.Create(slope), scores);
 
     private static Vector512<float> Mask(Vector512<float> scores, int first, int oldest, int newest)
     {

@@ -18,11 +18,14 @@ internal readonly unsafe struct FlashAttention(
     private readonly Tensor _queries = queries;
     private readonly BatchView _batch = batch;
     private readonly LayerPages _pages = pages;
-    private readonly AttentionOptions _options = options;
+    private readonly Scoring _scoring = new(options.Scale, options.SoftCap, options.Window);
+    private readonly int _heads = options.Heads;
+    private readonly float _alibi = options.AlibiMaxBias;
+    private readonly float* _sinks = options.Sinks is { } sinks ? (float*)sinks.Address : null;
     private readonly Tensor _y = y;
     private readonly byte* _scratch = scratch;
 
-    private int Group => _options.Heads / _pages.Layer.Heads;
+    private int Group => _heads / _pages.Layer.Heads;
 
     /// <summary>Number of items: pass it to the team.</summary>
     public int Items
@@ -39,12 +42,12 @@ internal readonly unsafe struct FlashAttention(
     public static long ScratchBytes(KvLayer layer, int heads)
     {
         long rows = PaddedRows(heads / layer.Heads), stride = LayerPages.Pad(layer.ValueLength);
-        return sizeof(float) * ((Keys * (layer.KeyLength + stride)) + (Block * Keys) + (rows * (stride + 3)) + 16);
+        return sizeof(float) * ((Keys * (layer.KeyLength + stride)) + (Block * Keys) + (rows * (stride + 4)) + 16);
     }
 
     public void Run(int from, int to, int worker)
     {
-        byte* scratch = _scratch + (worker * ScratchBytes(_pages.Layer, _options.Heads));
+        byte* scratch = _scratch + (worker * ScratchBytes(_pages.Layer, _heads));
         for (int item = from; item < to; item++)
         {
             int rest = item, i = 0;
@@ -67,12 +70,21 @@ internal readonly unsafe struct FlashAttention(
         float* keyPages = scratch, valuePages = keyPages + (keyLength * Keys), weights = valuePages + (Keys * stride), output = weights + (Block * Keys);
         float* maxima = output + (PaddedRows(group) * stride), sums = maxima + PaddedRows(group);
         int* slots = (int*)(sums + PaddedRows(group));
+        float* slopes = _alibi == 0 ? null : (float*)slots + PaddedRows(group);
         float** k = stackalloc float*[Pages], v = stackalloc float*[Pages];
         int firstSlot = run.FirstSlot + firstToken, lastSlot = firstSlot + tokens - 1;
-        for (int row = 0; row < rows; row++) (maxima[row], sums[row], slots[row]) = (float.NegativeInfinity, 0, firstSlot + (row / group));
+        for (int row = 0; row < rows; row++)
+        {
+            // A sink is a score of weight e^0 that is there before all others, and has no value.
+            int queryHead = (head * group) + (row % group);
+            (maxima[row], sums[row]) = _sinks == null ? (float.NegativeInfinity, 0) : (_sinks[queryHead], 1);
+            slots[row] = firstSlot + (row / group);
+            if (slopes != null) slopes[row] = new AttentionOptions(_heads, 1) { AlibiMaxBias = _alibi }.AlibiSlope(queryHead);
+        }
+
         new Span<float>(output, PaddedRows(group) * stride).Clear();
 
-        int lowest = _options.Window == 0 ? 0 : Math.Max(0, firstSlot - _options.Window + 1), lastPage = lastSlot / PageTokens;
+        int lowest = _scoring.Window == 0 ? 0 : Math.Max(0, firstSlot - _scoring.Window + 1), lastPage = lastSlot / PageTokens;
         for (int page = lowest / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
@@ -93,7 +105,7 @@ internal readonly unsafe struct FlashAttention(
 
                 // Where there is no second page, the mask of slots hides whatever its scores are.
                 float* o = output + ((nint)row * stride);
-                AttentionBlock.Soften(_options, page * PageTokens, slots + row, here, weights, maxima + row, sums + row, o, stride);
+                AttentionBlock.Soften(in _scoring, page * PageTokens, slots + row, slopes == null ? null : slopes + row, here, weights, maxima + row, sums + row, o, stride);
                 for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, o);
             }
         }

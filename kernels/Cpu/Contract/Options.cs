@@ -34,7 +34,25 @@ public sealed record RopeTable(float[] Frequencies, float Magnitude)
 /// <param name="Scale">Factor on q Kᵀ.</param>
 /// <param name="SoftCap">0, or c in <c>c · tanh(s / c)</c> on the scaled scores.</param>
 /// <param name="Window">0, or how many slots a query sees, its own included.</param>
-public readonly record struct AttentionOptions(int Heads, float Scale, float SoftCap = 0, int Window = 0);
+public readonly record struct AttentionOptions(int Heads, float Scale, float SoftCap = 0, int Window = 0)
+{
+    /// <summary>
+    /// 0, or b of a linear bias: head h adds <c>−slope · (slots between query and key)</c> to its scaled scores. With n the largest power of two that is at most <see cref="Heads"/>,
+    /// slope is <c>2^(−b (h + 1) / n)</c> for h below n and <c>2^(−b (2 (h − n) + 1) / (2 n))</c> for those behind. Source: Press et al. 2021, arXiv 2108.12409 (b = 8).
+    /// </summary>
+    public float AlibiMaxBias { get; init; }
+
+    /// <summary>Null, or [heads] a score that takes part in the softmax and has no value. Source: Xiao et al. 2023, arXiv 2309.17453; OpenAI 2025, gpt-oss.</summary>
+    public WeightVector? Sinks { get; init; }
+
+    /// <summary>The slope of a head's linear bias; 0 without.</summary>
+    public float AlibiSlope(int head)
+    {
+        if (AlibiMaxBias == 0) return 0;
+        int n = 1 << int.Log2(Heads);
+        return head < n ? MathF.Pow(2, -AlibiMaxBias * (head + 1) / n) : MathF.Pow(2, -AlibiMaxBias * ((2 * (head - n)) + 1) / (2 * n));
+    }
+}
 
 /// <summary>How a router's logits become weights.</summary>
 /// <param name="TopK">Experts for a token.</param>

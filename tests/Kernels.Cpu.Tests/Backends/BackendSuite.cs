@@ -82,12 +82,13 @@ public abstract class BackendSuite
 
     [Theory]
     [InlineData(KvType.F32, 4, 2, 16, 16, 0, 0f)]
-    [InlineData(KvType.F32, 4, 4, 20, 12, 0, 0f)]
-    [InlineData(KvType.F32, 6, 1, 64, 48, 20, 0f)]
-    [InlineData(KvType.F32, 8, 2, 33, 7, 33, 3f)]
+    [InlineData(KvType.F32, 4, 4, 20, 12, 0, 0f, 8f)]
+    [InlineData(KvType.F32, 6, 1, 64, 48, 20, 0f, 8f)]
+    [InlineData(KvType.F32, 8, 2, 33, 7, 33, 3f, 0f, true)]
     [InlineData(KvType.F16, 8, 2, 64, 64, 0, 30f)]
-    [InlineData(KvType.F16, 20, 1, 32, 32, 5, 0f)]
-    public void AttentionOverPagesOfSeveralSequences(KvType type, int heads, int kvHeads, int keyLength, int valueLength, int window, float cap) =>
+    [InlineData(KvType.F16, 20, 1, 32, 32, 5, 0f, 4f, true)]
+    public void AttentionOverPagesOfSeveralSequences(
+        KvType type, int heads, int kvHeads, int keyLength, int valueLength, int window, float cap, float alibi = 0, bool sinks = false) =>
         Check(4, ComputeMode.Exact, pair =>
         {
             KvLayer shape = new(kvHeads, keyLength, valueLength);
@@ -97,7 +98,8 @@ public abstract class BackendSuite
             int[][] tables = [[7, 2, 9], [0, 11], [4]];
             int[][] counts = [[41, 5, 1], [33, 1, 1], [0, 0, 9]];
             int[] lengths = new int[3];
-            AttentionOptions options = new(heads, 1 / MathF.Sqrt(keyLength), cap, window);
+            AttentionOptions options = new(heads, 1 / MathF.Sqrt(keyLength), cap, window) { AlibiMaxBias = alibi };
+            var sink = pair.Vector(heads);
             for (int step = 0; step < 3; step++)
             {
                 batch.Clear();
@@ -115,8 +117,8 @@ public abstract class BackendSuite
                 var y = pair.Empty(n, heads * valueLength);
                 pair.Tested.StoreKv(k.Tested, v.Tested, batch, 1, tested);
                 pair.Oracle.StoreKv(k.Oracle, v.Oracle, batch, 1, oracle);
-                pair.Tested.Attention(q.Tested, batch, 1, tested, options, y.Tested);
-                pair.Oracle.Attention(q.Oracle, batch, 1, oracle, options, y.Oracle);
+                pair.Tested.Attention(q.Tested, batch, 1, tested, options with { Sinks = sinks ? sink.Tested : null }, y.Tested);
+                pair.Oracle.Attention(q.Oracle, batch, 1, oracle, options with { Sinks = sinks ? sink.Oracle : null }, y.Oracle);
                 BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
             }
         });

@@ -42,9 +42,12 @@ public sealed partial class OracleBackend
                     for (int slot = first; slot <= last; slot++)
                     {
                         double score = Dot(query, own.Key(batch, run, layer, slot, kvHead)) * options.Scale;
-                        weights[slot - first] = options.SoftCap == 0 ? score : options.SoftCap * Math.Tanh(score / options.SoftCap);
+                        if (options.SoftCap != 0) score = options.SoftCap * Math.Tanh(score / options.SoftCap);
+                        weights[slot - first] = score - (Slope(options, head) * (last - slot));
                     }
 
+                    // A sink is one more score, whose weight is then left out.
+                    if (options.Sinks is { } sinks) weights = [.. weights, sinks.AsSpan()[head]];
                     Softmax(weights);
                     Span<float> result = y.Row(run.FirstRow + i).Slice(head * shape.ValueLength, shape.ValueLength);
                     for (int j = 0; j < shape.ValueLength; j++)
@@ -56,6 +59,17 @@ public sealed partial class OracleBackend
                 }
             }
         }
+    }
+
+    // As the reference code of the paper: the slopes of the next lower power of two, and between them those of the next higher one.
+    private static double Slope(AttentionOptions options, int head)
+    {
+        if (options.AlibiMaxBias == 0) return 0;
+        int power = 1;
+        while (2 * power <= options.Heads) power *= 2;
+        double[] slopes = [.. Enumerable.Range(1, power).Select(i => Math.Pow(2, -(double)options.AlibiMaxBias * i / power))];
+        double[] finer = [.. Enumerable.Range(1, 2 * power).Select(i => Math.Pow(2, -(double)options.AlibiMaxBias * i / (2 * power)))];
+        return head < power ? slopes[head] : finer[2 * (head - power)];
     }
 
     private static void Softmax(double[] x)
