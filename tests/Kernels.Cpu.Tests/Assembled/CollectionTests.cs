@@ -1,0 +1,79 @@
+using System.Globalization;
+using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Interleaved;
+using Quern.Kernels.Cpu.Tests.Formats;
+using Quern.Kernels.Cpu.Tests.Interleaved;
+using Quern.TestKit;
+
+namespace Quern.Kernels.Cpu.Tests.Assembled;
+
+/// <summary>
+/// Collections suspend threads wherever they are, in assembled code too, and that changes no result. Two seconds here; <c>QUERN_STRESS_SECONDS</c> makes it longer.
+/// </summary>
+public unsafe class CollectionTests
+{
+    private const int Tokens = 16, Cols = 1024;
+
+    [TierTheory(IsaTier.Avx512Vnni)]
+    [InlineData("Q4_K")]
+    [InlineData("F16")]
+    public void ResultsAreTheSameBesideCollections(string name)
+    {
+        double seconds = double.Parse(Environment.GetEnvironmentVariable("QUERN_STRESS_SECONDS") ?? "2", CultureInfo.InvariantCulture);
+        DateTime end = DateTime.UtcNow.AddSeconds(seconds);
+        int before = GC.CollectionCount(0);
+        long[] calls = new long[2];
+        Thread[] threads = [.. Enumerable.Range(0, calls.Length).Select(i => new Thread(() => calls[i] = Multiply(name, seed: i, end)))];
+        foreach (Thread thread in threads) thread.Start();
+        for (int generation = 0; threads.Any(thread => thread.IsAlive); generation = (generation + 1) % 3)
+        {
+            object[] garbage = [.. Enumerable.Range(0, 100).Select(i => (object)new byte[1000 + i])];
+            GC.Collect(generation);
+            GC.KeepAlive(garbage);
+        }
+
+        Assert.All(calls, count => Assert.True(count > 100, $"only {count} calls, or a wrong result (-1)"));
+        Assert.True(GC.CollectionCount(0) - before > 20, "too few collections to mean anything");
+    }
+
+    // The number of calls that gave the first one's bits, or -1 at the first that did not.
+    private static long Multiply(string name, int seed, DateTime end)
+    {
+        WeightFormat format = FormatProbe.Find(name);
+        InterleavedLayout layout = format.Interleaved!;
+        Random random = new(seed);
+        using InterleavedProbe probe = new(format, random, 16, Cols);
+        using GuardedMemory x = new((int)InterleavedProduct.ActivationBytes(layout, Cols, Tokens)), y = new(Tokens * 16 * sizeof(float));
+        float[] values = [.. Enumerable.Range(0, Cols).Select(_ => (float)random.NextDouble() - 0.5f)];
+        fixed (float* source = values)
+            for (int t = 0; t < Tokens; t++)
+            {
+                if (layout.Element != FloatElement.None) InterleavedActivations.Place(source, Cols, Tokens, (float*)x.Start + t);
+                else InterleavedActivations.Quantize(source, Cols, layout.Offset, layout.PerSixteen, Tokens, x.Start + (t * InterleavedActivations.BlockBytes));
+            }
+
+        KernelArguments arguments = new()
+        {
+            Weights = probe.Groups.Start,
+            Activations = x.Start,
+            Blocks = Cols / layout.BlockColumns,
+            Y = (float*)y.Start,
+            YTokenBytes = 16 * sizeof(float),
+        };
+        var kernel = (delegate* unmanaged<KernelArguments*, void>)layout.Kernel(Tokens, 1);
+        byte[]? first = null;
+        long calls = 0;
+        while (DateTime.UtcNow < end)
+        {
+            for (int i = 0; i < 50; i++, calls++)
+            {
+                y.Span.Clear();
+                kernel(&arguments);
+                first ??= y.Span.ToArray();
+                if (!y.Span.SequenceEqual(first)) return -1;
+            }
+        }
+
+        return calls;
+    }
+}
