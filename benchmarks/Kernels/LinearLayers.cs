@@ -51,7 +51,7 @@ internal static unsafe class LinearLayers
                 void* blocks = NativeMemory.AlignedAlloc((nuint)size, 64);
                 new Span<byte>(blocks, checked((int)size)).Fill(0x11);
                 WeightMatrix matrix = backend.BindMatrix("w", format, 1, rows, cols, (nint)blocks);
-                if (matrix.IsRepacked) NativeMemory.AlignedFree(blocks);
+                if (backend.Copies(format, cols, MatrixUse.Product)) NativeMemory.AlignedFree(blocks);
                 else memory.Add((nint)blocks);
                 matrices.Add(matrix);
                 bytes += size;

@@ -42,10 +42,14 @@ public sealed unsafe class CpuBackend : Backend
     public override ComputeMode Mode { get; }
 
     /// <inheritdoc/>
+    public override bool Copies(WeightFormat format, int cols, MatrixUse use) =>
+        _repack && use != MatrixUse.Lookup && format.Interleaved is { } layout && cols % layout.BlockColumns == 0;
+
+    /// <inheritdoc/>
     public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use = MatrixUse.Product)
     {
         WeightMatrix matrix = new(name, format, count, rows, cols, address);
-        if (!_repack || use == MatrixUse.Lookup || format.Interleaved is not { } layout || cols % layout.BlockColumns != 0) return matrix;
+        if (!Copies(format, cols, use)) return matrix;
         InterleavedWeights interleaved = InterleavedWeights.Create(_team, format, count, rows, cols, address);
         _interleaved.Add(interleaved);
         return matrix with { Interleaved = interleaved };

@@ -117,10 +117,22 @@ internal sealed unsafe partial class FileMap : IDisposable
     public void Release(long offset, long length)
     {
         const int DontNeed = 4;
+        Advise(offset, length, DontNeed);
+    }
+
+    /// <summary>Has the system bring a part into this process's memory at once, instead of page by page as they are touched. As far as it can, and on Linux; see <see cref="Release"/>.</summary>
+    public void Populate(long offset, long length)
+    {
+        const int PopulateRead = 22;
+        Advise(offset, length, PopulateRead);
+    }
+
+    private void Advise(long offset, long length, int advice)
+    {
         if (_view is null || !OperatingSystem.IsLinux()) return;
         ObjectDisposedException.ThrowIf(_start == null, typeof(GgufFile));
         nint page = Environment.SystemPageSize, first = (Address + (nint)offset + page - 1) & -page, end = (Address + (nint)(offset + length)) & -page;
-        if (end > first) _ = Madvise(first, (nuint)(end - first), DontNeed);
+        if (end > first) _ = Madvise(first, (nuint)(end - first), advice);
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

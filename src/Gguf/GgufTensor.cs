@@ -72,6 +72,10 @@ public sealed class GgufTensor
         return _map.Slice(Offset + offset, length);
     }
 
+    /// <summary>Says that all bytes will be read now: they are brought into this process's memory at once.</summary>
+    /// <exception cref="ObjectDisposedException">The file was closed.</exception>
+    public void Populate() => _map.Populate(Offset, ByteLength);
+
     /// <summary>
     /// Says that the bytes are not needed for now, because they were copied: they leave this process's memory, and are read from the file again if somebody looks.
     /// </summary>

@@ -25,6 +25,9 @@ public abstract class Backend : IDisposable
     /// <summary>How products with weights are computed.</summary>
     public abstract ComputeMode Mode { get; }
 
+    /// <summary>Whether <see cref="BindMatrix"/> copies a matrix of a format, all of it: then its stored blocks are read once.</summary>
+    public virtual bool Copies(WeightFormat format, int cols, MatrixUse use) => false;
+
     /// <summary>Makes a stored matrix usable: on a processor in place, on a card by upload.</summary>
     /// <param name="name">Tensor name, for messages.</param>
     /// <param name="format">Stored format.</param>

@@ -18,9 +18,6 @@ public sealed record WeightMatrix(string Name, WeightFormat Format, int Count, i
     /// <summary>A copy of the matrix in the order in which kernels read it, or null where they read it as stored.</summary>
     internal InterleavedWeights? Interleaved { get; init; }
 
-    /// <summary>Whether products read a copy, so that the stored blocks are needed for single rows only.</summary>
-    public bool IsRepacked => Interleaved is not null;
-
     /// <summary>Bytes of one row.</summary>
     public long RowBytes => Format.Info.RowBytes(Cols);
 

@@ -46,7 +46,9 @@ internal sealed unsafe class InterleavedWeights : IDisposable
     /// <param name="address">Stored blocks.</param>
     public static InterleavedWeights Create(ThreadTeam team, WeightFormat format, int count, int rows, int cols, nint address)
     {
-        InterleavedWeights weights = new(format.Interleaved!, count, rows, cols);
+        InterleavedLayout layout = format.Interleaved!;
+        layout.Prepare();
+        InterleavedWeights weights = new(layout, count, rows, cols);
         LayJob job = new(format.InterleaveKernel, (byte*)address, format.Info.RowBytes(cols), rows, cols, weights.Matrix(0), weights.Groups, weights.GroupBytes);
         team.Run(job, checked(weights.Groups * count), GroupsPerChunk);
         return weights;

@@ -36,16 +36,19 @@ internal static unsafe class Interleaver<T>
     /// <param name="rows">Rows, 1 to 16.</param>
     /// <param name="cols">Values in a row.</param>
     /// <param name="group">Destination, <see cref="InterleavedLayout.GroupBytes"/> long.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // a model is laid once: there is no time to find out that this is hot
     public static void Run(byte* source, long rowBytes, int rows, int cols, byte* group)
     {
         InterleavedLayout layout = T.Layout;
         if (rows < InterleavedLayout.Rows) new Span<byte>(group, checked((int)layout.GroupBytes(cols))).Clear();
+        Geometry geometry = new(layout);
         int blocks = cols / layout.BlockColumns;
-        for (int b = 0; b < blocks; b++, group += layout.BlockBytes)
-            for (int row = 0; row < rows; row++) Block(layout, source + (row * rowBytes) + ((long)b * T.Info.BlockBytes), row, group);
+        for (int b = 0; b < blocks; b++, group += geometry.BlockBytes, source += T.Info.BlockBytes)
+            for (int row = 0; row < rows; row++) Block(in geometry, source + (row * rowBytes), row, group);
     }
 
-    private static void Block(InterleavedLayout layout, byte* block, int row, byte* target)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block(in Geometry layout, byte* block, int row, byte* target)
     {
         (ushort scale, ushort minimum) = T.BlockScales(block);
         if (layout.Scale == ScaleKind.Super)
@@ -67,17 +70,19 @@ internal static unsafe class Interleaver<T>
                     step[row] = (byte)scale;
                     break;
                 default:
-                    Sub(layout, T.StepScales(block, i), step + row);
+                    Sub(in layout, T.StepScales(block, i), step + row);
                     break;
             }
 
-            Codes(layout, T.StepCodes(block, i), row, step + layout.CodesOffset);
+            Codes(in layout, T.StepCodes(block, i), row, step + layout.CodesOffset);
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Half(byte* at, int index, ushort value) => Unsafe.WriteUnaligned(at + (2 * index), value);
 
-    private static void Sub(InterleavedLayout layout, SubScales scales, byte* at)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Sub(in Geometry layout, SubScales scales, byte* at)
     {
         at[0] = (byte)scales.Scale;
         if (layout.PerSixteen) at[16] = (byte)scales.Scale2;
@@ -87,19 +92,20 @@ internal static unsafe class Interleaver<T>
         if (layout.PerSixteen) at[16] = (byte)scales.Minimum2;
     }
 
-    private static void Codes(InterleavedLayout layout, Vector256<byte> codes, int row, byte* low)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Codes(in Geometry layout, Vector256<byte> codes, int row, byte* low)
     {
         byte* high = low + layout.LowBytes;
         Vector256<uint> fours = codes.AsUInt32();
         switch (layout.CodeBits)
         {
             case 8:
-                for (int j = 0; j < 8; j++) Four(low, j, row, fours.GetElement(j));
+                for (int j = 0; j < 8; j++) Four(low, j, row, ((uint*)&fours)[j]);
                 return;
             case >= 4:
                 Vector256<byte> nibbles = codes & Vector256.Create((byte)15);
                 Vector128<uint> packed = nibbles.GetLower().AsUInt32() | (nibbles.GetUpper().AsUInt32() << 4);
-                for (int j = 0; j < 4; j++) Four(low, j, row, packed.GetElement(j));
+                for (int j = 0; j < 4; j++) Four(low, j, row, ((uint*)&packed)[j]);
                 break;
             default:
                 Pairs(fours & Vector256.Create(0x03030303u), row, low);
@@ -110,16 +116,21 @@ internal static unsafe class Interleaver<T>
         if (layout.CodeBits is 3 or 5) Mask((uint)Avx2.MoveMask((fours << (8 - layout.CodeBits)).AsByte()), row, high);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Four(byte* at, int vector, int row, uint bytes) => Unsafe.WriteUnaligned(at + (64 * vector) + (4 * row), bytes);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Pairs(Vector256<uint> pairs, int row, byte* at)
     {
         Vector256<uint> placed = Avx2.ShiftLeftLogicalVariable(pairs, Vector256.Create(0u, 2, 4, 6, 0, 2, 4, 6));
-        Four(at, 0, row, placed.GetElement(0) | placed.GetElement(1) | placed.GetElement(2) | placed.GetElement(3));
-        Four(at, 1, row, placed.GetElement(4) | placed.GetElement(5) | placed.GetElement(6) | placed.GetElement(7));
+        placed |= Avx2.Shuffle(placed, 0b10_11_00_01);
+        placed |= Avx2.Shuffle(placed, 0b01_00_11_10);
+        Four(at, 0, row, placed.GetElement(0));
+        Four(at, 1, row, placed.GetElement(4));
     }
 
     // The masks of the eight vectors have four bits for each row; two rows share a byte.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Mask(uint bits, int row, byte* at)
     {
         for (int j = 0; j < 8; j++, bits >>= 4)
@@ -129,6 +140,15 @@ internal static unsafe class Interleaver<T>
             *shared = (byte)((*shared & ~(15 << shift)) | (int)((bits & 15) << shift));
         }
     }
+
+    /// <summary>What of the layout the loops need, worked out once a group.</summary>
+    private readonly struct Geometry(InterleavedLayout layout)
+    {
+        public readonly ScaleKind Scale = layout.Scale;
+        public readonly bool HasMinimums = layout.HasMinimums, PerSixteen = layout.PerSixteen;
+        public readonly int CodeBits = layout.CodeBits, HeaderBytes = layout.HeaderBytes, StepsPerBlock = layout.StepsPerBlock, StepBytes = layout.StepBytes;
+        public readonly int MinimumsOffset = layout.MinimumsOffset, CodesOffset = layout.CodesOffset, LowBytes = layout.LowBytes, BlockBytes = layout.BlockBytes;
+    }
 }
 
 /// <summary>Lays rows of floating-point numbers interleaved: of each column the sixteen rows' numbers.</summary>
@@ -136,6 +156,7 @@ internal static unsafe class FloatInterleaver<T>
     where T : struct, IFloatFormat
 {
     /// <summary>Lays one group; see <see cref="Interleaver{T}.Run"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(byte* source, long rowBytes, int rows, int cols, byte* group)
     {
         if (rows < InterleavedLayout.Rows) new Span<byte>(group, checked((int)T.Layout.GroupBytes(cols))).Clear();

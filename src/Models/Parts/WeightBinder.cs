@@ -91,8 +91,11 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
 
     private WeightMatrix Stack(string name, int count, int rows, int cols, GgufTensor tensor, MatrixUse use)
     {
-        WeightMatrix matrix = backend.BindMatrix(name, Format(tensor), count, rows, cols, tensor.Address, use);
-        if (matrix.IsRepacked) tensor.Release();
+        WeightFormat format = Format(tensor);
+        bool copies = backend.Copies(format, cols, use);
+        if (copies) tensor.Populate();
+        WeightMatrix matrix = backend.BindMatrix(name, format, count, rows, cols, tensor.Address, use);
+        if (copies) tensor.Release();
         Bound(tensor);
         return matrix;
     }
