@@ -1,11 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Quern.Benchmarks.Limits;
 using Quern.Kernels.Cpu;
-using Quern.Kernels.Cpu.Assembled;
 using Quern.Kernels.Cpu.Formats;
 using Quern.Kernels.Cpu.Interleaved;
-using static Iced.Intel.AssemblerRegisters;
 
 namespace Quern.Benchmarks.Kernels;
 
@@ -31,10 +30,9 @@ internal static unsafe class InterleavedRates
         int[] tokens = [1, 4, 16];
         List<double> peak = [];
         Dictionary<(string, int), List<double>> rates = [];
-        using ExecutableMemory limit = ExecutableMemory.Create(PeakLoop());
         for (int round = 0; round < Rounds; round++)
         {
-            peak.Add(Rate(() => ((delegate* unmanaged<nint, void>)limit.Address)(0)) * PeakOperations);
+            peak.Add(Rate(() => ((delegate* unmanaged<nint, void>)MachineLimits.ByteProductLoop)(0)) * MachineLimits.ByteProducts.CallOperations);
             foreach (WeightFormat format in formats)
                 foreach (int count in tokens)
                 {
@@ -90,21 +88,6 @@ internal static unsafe class InterleavedRates
         NativeMemory.AlignedFree(x);
         NativeMemory.AlignedFree(y);
         return calls * 2.0 * 16 * Groups * Cols * tokens;
-    }
-
-    private const double PeakOperations = 1000.0 * 16 * 128;
-
-    private static byte[] PeakLoop()
-    {
-        KernelAssembler kernel = new();
-        kernel.Begin();
-        kernel.Asm.mov(rcx, 1000);
-        kernel.Repeat(rcx, () =>
-        {
-            for (int i = 0; i < 16; i++) kernel.Asm.vpdpbusd(KernelAssembler.Z(i), KernelAssembler.Z(30), KernelAssembler.Z(31));
-        });
-        kernel.End();
-        return kernel.ToBytes();
     }
 
     private static double Rate(Action action)

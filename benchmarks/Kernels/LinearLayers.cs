@@ -17,6 +17,9 @@ internal static unsafe class LinearLayers
     private static readonly (int Rows, int Cols)[] Shapes = [(2048, 2048), (512, 2048), (512, 2048), (2048, 2048), (8192, 2048), (8192, 2048), (2048, 8192)];
     private static readonly int[] Tokens = [1, 2, 4, 8, 16];
 
+    /// <summary>What was measured of a format: seconds for each number of tokens, and bytes of its weights.</summary>
+    internal sealed record Result(string Format, long Weights, long Bytes, IReadOnlyList<(int Tokens, double Seconds)> Times, double ReadBytesPerSecond);
+
     /// <summary>Prints a Markdown table.</summary>
     public static int Print(IReadOnlyList<string> names, int threads)
     {
@@ -31,13 +34,19 @@ internal static unsafe class LinearLayers
                 return 1;
             }
 
-            Console.WriteLine(Measure(format, team));
+            Result result = Measure(format, team);
+            double one = result.Times[0].Seconds, speed = result.Bytes / one;
+            string more = string.Join(" | ", result.Times.Skip(1).Select(time => (time.Seconds / one).ToString("f2", CultureInfo.InvariantCulture)));
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {result.Format} | {result.Bytes / 1e6:f0} | {one * 1e3:f1} | {speed / 1e9:f1} | {100 * speed / result.ReadBytesPerSecond:f0} % | {more} |"));
         }
 
         return 0;
     }
 
-    private static string Measure(WeightFormat format, ThreadTeam team)
+    /// <summary>Measures a format.</summary>
+    public static Result Measure(WeightFormat format, ThreadTeam team)
     {
         using CpuBackend backend = new(team);
         List<nint> memory = [];
@@ -71,10 +80,8 @@ internal static unsafe class LinearLayers
         }
 
         foreach (nint address in memory) NativeMemory.AlignedFree((void*)address);
-        double one = Median(times[0]), speed = bytes / one / 1e9;
-        string more = string.Join(" | ", times[1..].Select(list => (Median(list) / one).ToString("f2", CultureInfo.InvariantCulture)));
-        return string.Create(
-            CultureInfo.InvariantCulture, $"| {format.Info.Name} | {bytes / 1e6:f0} | {one * 1e3:f1} | {speed:f1} | {100 * speed / Median(read):f0} % | {more} |");
+        return new Result(
+            format.Info.Name, Layers * Shapes.Sum(shape => (long)shape.Rows * shape.Cols), bytes, [.. Tokens.Zip(times, (tokens, list) => (tokens, Median(list)))], Median(read) * 1e9);
     }
 
     private static double Pass(CpuBackend backend, List<WeightMatrix> matrices, int tokens)

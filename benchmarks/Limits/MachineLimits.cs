@@ -3,12 +3,15 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Assembled;
+using Quern.Kernels.Cpu.Memory;
+using static Iced.Intel.AssemblerRegisters;
 
 namespace Quern.Benchmarks.Limits;
 
 /// <summary>
-/// What this machine allows, measured with the team that kernels run on: bytes read from memory, eight independent streams a thread (what ends a one-token step),
-/// and binary32 multiply-adds (what ends a prompt without a tile unit).
+/// What this machine allows, measured with the team that kernels run on: bytes read from memory in huge pages, eight independent streams a thread (what ends a one-token
+/// step), binary32 multiply-adds (what ends a prompt of floating-point weights) and, with AVX-512 VNNI, byte products (what ends one of other weights).
 /// </summary>
 internal static unsafe class MachineLimits
 {
@@ -20,23 +23,23 @@ internal static unsafe class MachineLimits
     public static int Print(int threads)
     {
         using ThreadTeam team = new(threads);
-        byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)StreamBytes, 1 << 21);
-        new Span<byte>(memory, int.MaxValue).Slice(0, (int)Math.Min(StreamBytes, int.MaxValue)).Fill(1);
-        double[] read = new double[Rounds], multiply = new double[Rounds];
+        double[] read = new double[Rounds], multiply = new double[Rounds], bytes = new double[Rounds];
         for (int i = 0; i < Rounds; i++)
         {
-            read[i] = StreamBytes / 1e9 / Seconds(() => team.Run(new ReadStreams(memory), ReadStreams.Chunks, 1));
-            multiply[i] = MultiplyAdds.Operations * 64.0 / 1e9 / Seconds(() => team.Run(new MultiplyAdds(), 64, 1));
+            read[i] = ReadBytesPerSecond(team) / 1e9;
+            multiply[i] = MultiplyAddsPerSecond(team) / 1e9;
+            if (Isa.HasAvx512Vnni) bytes[i] = ByteProductsPerSecond(team) / 1e9;
         }
 
-        NativeMemory.AlignedFree(memory);
-        Array.Sort(read);
-        Array.Sort(multiply);
+        foreach (double[] list in new[] { read, multiply, bytes }) Array.Sort(list);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{{\"isa\":\"{Isa.Tier}\",\"threads\":{threads},\"readGBs\":{read[Rounds / 2]:f1},\"readBestGBs\":{read[^1]:f1},\"fmaGflops\":{multiply[Rounds / 2]:f0},\"fmaBestGflops\":{multiply[^1]:f0}}}"));
+            $"{{\"isa\":\"{Isa.Tier}\",\"threads\":{threads},\"readGBs\":{read[Rounds / 2]:f1},\"readBestGBs\":{read[^1]:f1},\"fmaGflops\":{multiply[Rounds / 2]:f0},\"fmaBestGflops\":{multiply[^1]:f0},\"byteGops\":{bytes[Rounds / 2]:f0}}}"));
         return 0;
     }
+
+    /// <summary>Code that does nothing but 16,000 VPDPBUSD: <see cref="ByteProducts.CallOperations"/> a call.</summary>
+    public static nint ByteProductLoop { get; } = Isa.HasAvx512Vnni ? ExecutableMemory.Keep(WriteByteProducts()) : 0;
 
     /// <summary>One look at the streaming read rate, over memory that stays taken.</summary>
     public static double ReadBytesPerSecond(ThreadTeam team)
@@ -44,11 +47,18 @@ internal static unsafe class MachineLimits
         if (s_memory == null)
         {
             s_memory = (byte*)NativeMemory.AlignedAlloc((nuint)StreamBytes, 1 << 21);
+            PageAdvice.Huge((nint)s_memory, StreamBytes);
             new Span<byte>(s_memory, (int)StreamBytes).Fill(1);
         }
 
         return StreamBytes / Seconds(() => team.Run(new ReadStreams(s_memory), ReadStreams.Chunks, 1));
     }
+
+    /// <summary>One look at the rate of binary32 multiply-adds; each is two operations.</summary>
+    public static double MultiplyAddsPerSecond(ThreadTeam team) => MultiplyAdds.Operations * 64 / Seconds(() => team.Run(new MultiplyAdds(), 64, 1));
+
+    /// <summary>One look at the rate of VPDPBUSD; a product and its addition are two operations.</summary>
+    public static double ByteProductsPerSecond(ThreadTeam team) => ByteProducts.Operations * 64 / Seconds(() => team.Run(new ByteProducts(ByteProductLoop), 64, 1));
 
     private static double Seconds(Action action)
     {
@@ -79,6 +89,40 @@ internal static unsafe class MachineLimits
             }
 
             if (Vector512.Sum(a ^ b ^ c ^ d) == 42) Console.Error.WriteLine("read");
+        }
+    }
+
+    private static byte[] WriteByteProducts()
+    {
+        KernelAssembler kernel = new();
+        kernel.Begin();
+        kernel.Asm.mov(rcx, ByteProducts.Steps);
+        kernel.Repeat(rcx, () =>
+        {
+            for (int i = 0; i < 16; i++) kernel.Asm.vpdpbusd(KernelAssembler.Z(i), KernelAssembler.Z(30), KernelAssembler.Z(31));
+        });
+        kernel.End();
+        return kernel.ToBytes();
+    }
+
+    /// <summary>Byte products with nothing else.</summary>
+    public readonly struct ByteProducts(nint loop) : ITeamJob
+    {
+        /// <summary>Turns of the loop in a call.</summary>
+        public const int Steps = 1000;
+
+        /// <summary>Operations of a call: 16 instructions a turn, 64 products of each, a multiplication and an addition.</summary>
+        public const double CallOperations = (double)Steps * 16 * 64 * 2;
+
+        private const int Calls = 100;
+        private readonly nint _loop = loop;
+
+        /// <summary>Operations of one item.</summary>
+        public const double Operations = CallOperations * Calls;
+
+        public void Run(int from, int to, int worker)
+        {
+            for (int i = from * Calls; i < to * Calls; i++) ((delegate* unmanaged<nint, void>)_loop)(0);
         }
     }
 
