@@ -35,7 +35,7 @@ internal static class PerplexityCommand
         foreach (Option option in new Option[] { context, stride, scored, chunks, special, json }) command.Add(option);
         command.SetAction(result =>
         {
-            string path = model.RequirePath(result);
+            string path = model.PathOf(result, text);
             string input = text.Read(terminal, result) ?? throw new UsageException("perplexity needs a text, or -f FILE (see quern perplexity --help)");
             PerplexityOptions options = new()
             {

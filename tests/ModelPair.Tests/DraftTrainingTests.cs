@@ -1,0 +1,32 @@
+using Quern.Corpus.Building;
+using Quern.TestKit;
+using Quern.Trainer.Products;
+using Quern.Trainer.Runs;
+
+namespace Quern.ModelPair.Tests;
+
+/// <summary>The draft's own preset, for about two minutes of two cores.</summary>
+public sealed class DraftTrainingTests : IDisposable
+{
+    private const int Steps = 400;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("quern-draft-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Avx512Fact]
+    public void The_loss_falls_as_recorded()
+    {
+        new CorpusBuild(new BuildOptions(_folder, 1, Documents: 10_000, Tokens: null), _ => { }).Run();
+        TrainerConfig preset = TrainerConfig.Presets["draft"];
+        TrainerConfig config = preset with { Training = preset.Training with { Steps = Steps, EvaluateEvery = 100, CheckpointEvery = Steps } };
+        List<StepRecord> records = [];
+        using (Crew crew = new(Environment.ProcessorCount))
+        using (TrainingRun run = new(config, new RunFolders(_folder, Path.Combine(_folder, "run")), crew))
+            Assert.True(run.Train(records.Add, () => false));
+        Assert.Equal(Steps, records.Count);
+        double[] heldOut = [.. records.Where(record => record.HeldOut is not null).Select(record => record.HeldOut!.Value)];
+        Assert.InRange(records[0].Loss, 7.5, 7.8);
+        Assert.Equal([1, 2, 3, 4], heldOut);
+    }
+}
