@@ -10,8 +10,8 @@ namespace Quern.ModelPair;
 /// <summary>Measures a pair with the commands that everybody has, <c>quern</c> and <c>quern-acceptance</c>, in this process.</summary>
 internal sealed class Measuring(PairRecipe recipe, PairFolders folders, TextWriter output, CancellationToken cancelled)
 {
-    /// <summary>Chunks of the sample that a test measures again.</summary>
-    private const int TestedChunks = 2;
+    /// <summary>Documents of the sample that a test measures again.</summary>
+    private const int TestedDocuments = 4;
 
     /// <summary>Measures, or takes what was measured of the same two files.</summary>
     public PairMeasurements Run()
@@ -31,27 +31,27 @@ internal sealed class Measuring(PairRecipe recipe, PairFolders folders, TextWrit
         PairMeasurements measured = new(
             target, draft,
             [
-                HeldOut(folders.TargetModel, whole, "held-out text", recipe.Chunks),
-                HeldOut(folders.DraftModel, whole, "held-out text", recipe.Chunks),
-                HeldOut(folders.TargetModel, folders.Sample, "sample", recipe.Chunks),
-                HeldOut(folders.DraftModel, folders.Sample, "sample", recipe.Chunks),
-                HeldOut(folders.TargetModel, folders.Sample, "its beginning", TestedChunks),
-                HeldOut(folders.DraftModel, folders.Sample, "its beginning", TestedChunks),
+                HeldOut(folders.TargetModel, whole, "held-out text", recipe.MeasuredDocuments),
+                HeldOut(folders.DraftModel, whole, "held-out text", recipe.MeasuredDocuments),
+                HeldOut(folders.TargetModel, folders.Sample, "sample", recipe.MeasuredDocuments),
+                HeldOut(folders.DraftModel, folders.Sample, "sample", recipe.MeasuredDocuments),
+                HeldOut(folders.TargetModel, folders.Sample, "its beginning", TestedDocuments),
+                HeldOut(folders.DraftModel, folders.Sample, "its beginning", TestedDocuments),
             ],
             Accept(), [.. SamplePrompts.All.Select(Say)]);
         File.WriteAllText(folders.Measurements, measured.ToJson());
         return measured;
     }
 
-    private LikelihoodFigures HeldOut(string model, string text, string name, int? chunks)
+    private LikelihoodFigures HeldOut(string model, string text, string name, int? documents)
     {
-        string[] options = ["--special", "--exact", "-c", Number(recipe.ChunkTokens), .. chunks is { } most ? ["--chunks", Number(most)] : Array.Empty<string>()];
+        string[] options = ["--documents", "--exact", .. documents is { } most ? ["--chunks", Number(most)] : Array.Empty<string>()];
         JsonElement json = Quern(["perplexity", "-m", model, "-f", text, .. options, "--json"]);
         string file = text == folders.Sample ? "src/Cli/Models/heldout.txt" : "DIR/corpus/heldout.txt";
         string which = model == folders.TargetModel ? "" : $"-m src/Cli/Models/{Path.GetFileName(model)} ";
         LikelihoodFigures figures = new(
             Path.GetFileName(model), name, $"quern perplexity {which}-f {file} {string.Join(' ', options)}", json.GetProperty("chunks").GetArrayLength(),
-            json.GetProperty("context_length").GetInt32(), json.GetProperty("scored_tokens").GetInt64(), Real(json, "nll"), Real(json, "nll_standard_error"),
+            json.GetProperty("scored_tokens").GetInt64(), Real(json, "nll"), Real(json, "nll_standard_error"),
             Real(json, "perplexity"), Real(json, "perplexity_standard_error"), Real(json, "bits_per_byte"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{figures.Model}, {name}: {figures.Nll:f5} ± {figures.NllError:f5} nats a token"));
         return figures;

@@ -41,9 +41,8 @@ internal static class ModelCard
     {
         card.AppendLine("| | target | draft |");
         card.AppendLine("| --- | --- | --- |");
-        Row("file", _ => "", folders.TargetModel, folders.DraftModel);
-        string Parameters(TrainerConfig config) => Format($"{new ParameterLayout(config.Model).Count:N0}");
-        Both("parameters", Parameters);
+        card.AppendLine($"| file | {Size(folders.TargetModel)} | {Size(folders.DraftModel)} |");
+        Both("parameters", config => Format($"{new ParameterLayout(config.Model).Count:N0}"));
         Both("layers", config => Format($"{config.Model.Layers}, each {config.Model.Width} wide, {config.Model.Hidden} inside"));
         Both("heads", config => Format($"{config.Model.Heads} of {config.Model.HeadLength}, {config.Model.KvHeads} for keys and values"));
         Both("context", config => Format($"{config.Model.Context:N0} tokens"));
@@ -51,8 +50,7 @@ internal static class ModelCard
         card.AppendLine();
 
         void Both(string name, Func<TrainerConfig, string> value) => card.AppendLine($"| {name} | {value(target)} | {value(draft)} |");
-        void Row(string name, Func<string, string> _, string a, string b) =>
-            card.AppendLine(Format($"| {name} | `{Path.GetFileName(a)}`, {new FileInfo(a).Length / 1e6:f2} MB | `{Path.GetFileName(b)}`, {new FileInfo(b).Length / 1e6:f2} MB |"));
+        static string Size(string path) => Format($"`{Path.GetFileName(path)}`, {new FileInfo(path).Length / 1e6:f2} MB");
     }
 
     private static void WriteRecipe(StringBuilder card, PairRecipe recipe, PairFolders folders, TrainerConfig target, TrainerConfig draft)
@@ -82,7 +80,7 @@ internal static class ModelCard
     private static string Plan(TrainerConfig config)
     {
         TrainingPlan plan = config.Training;
-        return Format($"{plan.Steps:N0} steps of {plan.Sequences * config.Model.Context:N0} tokens, learning rate {plan.LearningRate} to {plan.FinalLearningRate} along a cosine after {plan.WarmupSteps} steps of warm-up, seed {plan.Seed}");
+        return Format($"{plan.Steps:N0} steps of {plan.Sequences * config.Model.Context:N0} tokens, learning rate {plan.LearningRate} to {plan.FinalLearningRate} along a cosine behind a warm-up of {plan.WarmupSteps} steps, seed {plan.Seed}");
     }
 
     private static string Course(RunFolders run)
@@ -95,7 +93,7 @@ internal static class ModelCard
             last = record;
         }
 
-        return Format($"It took {seconds / 60:f0} minutes on the machine that made it; at the end the trainer saw a held-out loss of {last.HeldOut:f4} nats a token, each document by itself");
+        return Format($"It took {seconds / 60:f0} minutes on the machine that made it; at the end the trainer saw a held-out loss of {last.HeldOut:f4} nats a token.");
     }
 
     private static void WriteHeldOut(StringBuilder card, PairFolders folders, IReadOnlyList<LikelihoodFigures> all)
@@ -103,17 +101,18 @@ internal static class ModelCard
         card.Append(Format($"""
             ## Held-out loss
 
-            The text in chunks that do not stop where a document does, the second half of each scored, in binary32 (`--exact`). The sample is `heldout.txt` beside this
-            page, the first {new FileInfo(folders.Sample).Length / 1e3:f0} kB of the held-out text; its beginning is what a test measures again.
+            Each document by itself, as the models were trained, every token of it scored, in binary32 (`--exact`); ± is the standard error. The sample is `heldout.txt`
+            beside this page, the first {new FileInfo(folders.Sample).Length / 1e3:f0} kB of the held-out text; its beginning is what a test measures again. The text is of the same grammar that the
+            models learnt, in documents that they have not seen: the loss says how well they know that grammar, not more.
 
-            | model | text | scored tokens | nats a token | perplexity | bits a byte |
-            | --- | --- | ---: | ---: | ---: | ---: |
+            | model | text | documents | tokens | nats a token | perplexity | bits a byte |
+            | --- | --- | ---: | ---: | ---: | ---: | ---: |
 
             """));
         foreach (LikelihoodFigures one in all)
         {
             card.AppendLine(Format(
-                $"| `{one.Model}` | {one.Text} | {one.ScoredTokens} | {one.Nll:f5} ± {one.NllError:f5} | {one.Perplexity:f5} ± {one.PerplexityError:f5} | {one.BitsPerByte:f5} |"));
+                $"| `{one.Model}` | {one.Text} | {one.Documents} | {one.ScoredTokens} | {one.Nll:f5} ± {one.NllError:f5} | {one.Perplexity:f5} ± {one.PerplexityError:f5} | {one.BitsPerByte:f5} |"));
         }
 
         card.AppendLine().AppendLine("By these commands, in the same order:").AppendLine();
@@ -141,16 +140,20 @@ internal static class ModelCard
 
     private static void WriteSamples(StringBuilder card, IReadOnlyList<SampleText> samples)
     {
-        card.AppendLine("## What the target says").AppendLine().AppendLine("As it comes, not chosen; the prompt is in bold.").AppendLine();
+        card.AppendLine("## What the target says").AppendLine().AppendLine("As it comes, not chosen:").AppendLine();
         foreach (SampleText sample in samples)
         {
-            card.AppendLine($"`quern run {string.Join(' ', sample.Options)}`, ended by {sample.Finish}:").AppendLine();
-            foreach (string line in $"**{Escape(sample.Prompt)}**{Escape(sample.Text)}".Split('\n')) card.AppendLine($"> {line}\\".Replace("> \\", ">", StringComparison.Ordinal));
-            // The last line of a quotation breaks by itself.
-            card.Length -= Environment.NewLine.Length + 1;
-            card.AppendLine().AppendLine();
+            card.AppendLine($"    quern run {string.Join(' ', sample.Options)} {Quoted(sample.Prompt)}").AppendLine();
+            string[] paragraphs = sample.Text.TrimEnd().Split('\n');
+            foreach (string line in paragraphs) card.AppendLine($"> {Escape(line)}".TrimEnd());
+            card.AppendLine().AppendLine($"Ended by {sample.Finish}.").AppendLine();
         }
     }
+
+    // As a shell takes it.
+    private static string Quoted(string text) => text.Contains('\n', StringComparison.Ordinal)
+        ? $"$'{text.Replace("'", "\\'", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)}'"
+        : $"\"{text}\"";
 
     private static string Escape(string text)
     {

@@ -34,8 +34,7 @@ internal sealed record PairMeasurements(
 /// <param name="Model">The model's file name.</param>
 /// <param name="Text">The text, and how much of it.</param>
 /// <param name="Command">The command, as one types it in the root of the repository.</param>
-/// <param name="Chunks">Chunks of <paramref name="ChunkTokens"/>.</param>
-/// <param name="ChunkTokens">Tokens of a chunk.</param>
+/// <param name="Documents">Documents, each predicted by itself.</param>
 /// <param name="ScoredTokens">Tokens scored, in all.</param>
 /// <param name="Nll">Nats for a token.</param>
 /// <param name="NllError">Its standard error.</param>
@@ -43,7 +42,7 @@ internal sealed record PairMeasurements(
 /// <param name="PerplexityError">Its standard error.</param>
 /// <param name="BitsPerByte">The same for a byte of the text.</param>
 internal sealed record LikelihoodFigures(
-    string Model, string Text, string Command, int Chunks, int ChunkTokens, long ScoredTokens, double Nll, double NllError, double Perplexity, double PerplexityError, double BitsPerByte);
+    string Model, string Text, string Command, int Documents, long ScoredTokens, double Nll, double NllError, double Perplexity, double PerplexityError, double BitsPerByte);
 
 /// <summary>What <c>quern-acceptance</c> said.</summary>
 /// <param name="Prompts">Prompts.</param>

@@ -24,11 +24,8 @@ internal sealed record PairRecipe
     /// <summary>The most characters of the sample of the held-out text.</summary>
     public int SampleCharacters { get; init; } = 150_000;
 
-    /// <summary>The most chunks of the held-out text that are measured; null for all.</summary>
-    public int? Chunks { get; init; }
-
-    /// <summary>Tokens of a chunk.</summary>
-    public int ChunkTokens { get; init; } = 512;
+    /// <summary>The most held-out documents that are measured; null for all.</summary>
+    public int? MeasuredDocuments { get; init; }
 
     /// <summary>Prompts for acceptance.</summary>
     public int Prompts { get; init; } = 200;
@@ -48,8 +45,7 @@ internal sealed record PairRecipe
         Target = Small(TrainerConfig.Presets["target"], width: 64, layers: 2, steps: 6),
         Draft = Small(TrainerConfig.Presets["draft"], width: 32, layers: 1, steps: 4),
         SampleCharacters = 5_000,
-        Chunks = 4,
-        ChunkTokens = 64,
+        MeasuredDocuments = 6,
         Prompts = 3,
         PromptPredictions = 16,
     };
@@ -57,7 +53,7 @@ internal sealed record PairRecipe
     private static TrainerConfig Small(TrainerConfig config, int width, int layers, int steps) => config with
     {
         Name = config.Name + " miniature",
-        Model = config.Model with { Width = width, Layers = layers, Heads = 2, KvHeads = 1, Hidden = 2 * width, Context = 128 },
+        Model = config.Model with { Width = width, Layers = layers, Heads = 2, KvHeads = 1, Hidden = 2 * width, Context = 640 },
         Training = config.Training with { Sequences = 2, SequencesPerPass = 2, Steps = steps, WarmupSteps = 1, EvaluateEvery = 2, EvaluationSequences = 2, CheckpointEvery = 2 },
     };
 }
