@@ -44,15 +44,6 @@ public sealed class CommandLineTests
     public void A_number_that_is_none_is_a_wrong_use() => QuernProcess.Run("run", "-m", "x.gguf", "-n", "many", "hi").AssertFails(2, "many", "quern run --help");
 
     [Theory]
-    [InlineData("run", "hi")]
-    [InlineData("tokenize", "hi")]
-    [InlineData("bench", "-r", "1")]
-    [InlineData("logits", "--tokens", "t.json", "-o", "x.f32")]
-    [InlineData("perplexity", "-f", "t.txt")]
-    public void A_missing_model_says_how_to_give_one(params string[] args) =>
-        QuernProcess.Run(args).AssertFails(2, "a model file is needed", $"quern {args[0]} -m model.gguf");
-
-    [Theory]
     [InlineData("run", "-m", "no-such.gguf", "hi")]
     [InlineData("inspect", "no-such.gguf")]
     [InlineData("tokenize", "-m", "no-such.gguf", "hi")]

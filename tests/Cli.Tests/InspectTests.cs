@@ -75,7 +75,4 @@ public sealed class InspectTests : IDisposable
         Assert.Equal(0, text.ExitCode);
         Assert.Contains(json.GetProperty("processor").GetString()!, text.Out, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public void Nothing_to_inspect_is_a_wrong_use() => QuernProcess.Run("inspect").AssertFails(2, "--machine");
 }

@@ -61,6 +61,19 @@ public sealed class PerplexityTests : IDisposable
     }
 
     [Fact]
+    public void Documents_are_predicted_by_themselves()
+    {
+        string[] options = ["perplexity", "-m", _file.Path, "-t", "1", "--documents", "<s>once and<s>then the one"];
+        JsonElement json = QuernProcess.Run([.. options, "--json"]).Json();
+        Assert.Equal(2, json.GetProperty("chunks").GetArrayLength());
+        Assert.False(json.TryGetProperty("stride", out _));
+        JsonElement alone = QuernProcess.Run("perplexity", "-m", _file.Path, "-t", "1", "--documents", "then the one", "--json").Json();
+        Assert.Equal(Number(alone, "nll"), Number(json.GetProperty("chunks")[1], "nll"), 1e-12);
+        Assert.Matches("scored +[0-9]+ tokens, [0-9]+ bytes, in 2 documents", QuernProcess.Run(options).Out);
+        QuernProcess.Run([.. options, "--stride", "4"]).AssertFails(2, "--stride and --documents exclude each other");
+    }
+
+    [Fact]
     public void A_single_scored_token_has_no_standard_error()
     {
         JsonElement json = QuernProcess.Run(Arguments("--scored", "1", "--chunks", "1", "--json")).Json();

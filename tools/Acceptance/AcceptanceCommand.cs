@@ -15,12 +15,14 @@ internal static class AcceptanceCommand
     /// <param name="output">Receives the results.</param>
     /// <param name="error">Receives errors, one line each.</param>
     /// <param name="progress">Whether somebody looks at <paramref name="error"/>, and is told how far the work is.</param>
+    /// <param name="cancelled">Looked at between passes over prompts.</param>
     /// <returns>0; 1 when the work failed, 2 when the arguments are wrong.</returns>
-    public static int Invoke(IReadOnlyList<string> args, TextWriter output, TextWriter error, bool progress)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static int Invoke(IReadOnlyList<string> args, TextWriter output, TextWriter error, bool progress, CancellationToken cancelled = default)
     {
         try
         {
-            ParseResult parsed = Create(output, error, progress).Parse(args);
+            ParseResult parsed = Create(output, error, progress, cancelled).Parse(args);
             if (parsed.Errors.Count == 0)
                 return parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
             error.WriteLine($"quern-acceptance: {parsed.Errors[0].Message} (see --help)");
@@ -34,7 +36,7 @@ internal static class AcceptanceCommand
         }
     }
 
-    private static RootCommand Create(TextWriter output, TextWriter error, bool progress)
+    private static RootCommand Create(TextWriter output, TextWriter error, bool progress, CancellationToken cancelled)
     {
         Option<string> target = File("--model", "-m", "the target: the GGUF file whose text it is", required: true);
         Option<string> draft = File("--draft", "-d", "the draft: the GGUF file that proposes", required: true);
@@ -81,7 +83,7 @@ internal static class AcceptanceCommand
             AcceptanceReport report = new(large.File.Path, small.File.Path, load.Exact ? "exact" : "fast", options.MaxTokens);
             foreach (int[] prompt in all.Take(parsed.GetValue(most)))
             {
-                report.Add(acceptance.Measure(prompt));
+                report.Add(acceptance.Measure(prompt, cancelled));
                 if (progress) error.Write($"\r{report.Prompts} prompts");
             }
 

@@ -23,14 +23,14 @@ internal static class BenchCommand
         ModelArguments.Positive(repetitions);
         TaughtCommand command = new(
             "bench", "Measure the speed of prompts and of generated tokens.",
-            "quern bench -m model.gguf",
+            "quern bench",
             "quern bench -m model.gguf -p 512,2048 -n 128 -d 0,4096",
             "quern bench -m model.gguf -t 1,2,4 -r 10 -o csv > speed.csv");
         model.AddTo(command, model.Threads, model.Context, model.PreTokenizer);
         foreach (Option option in new Option[] { prompts, generated, depths, threads, repetitions, output }) command.Add(option);
         command.SetAction(result =>
         {
-            string path = model.RequirePath(result);
+            string path = model.PathOf(result);
             IReadOnlyList<BenchTest> tests = BenchTest.Of(
                 result.GetRequiredValue(prompts), result.GetRequiredValue(generated), result.GetRequiredValue(depths));
             if (tests.Count == 0) throw new UsageException("there is nothing to measure: -p and -n are both 0");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Quern.Cli.Options;
 using Quern.Cli.Output;
 using Quern.Engine;
 using Quern.Gguf;
@@ -12,13 +13,14 @@ internal static class InspectCommand
 
     public static Command Create(Terminal terminal)
     {
-        Argument<string?> file = new("FILE") { Description = "GGUF file; the first one of a split set.", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> file = new("FILE") { Description = ModelArguments.DescriptionOfFile, Arity = ArgumentArity.ZeroOrOne };
         Option<bool> tensors = new("--tensors") { Description = "List every tensor." };
         Option<bool> full = new("--full") { Description = $"Write arrays whole: otherwise JSON has their first {MostElements} elements." };
         Option<bool> machine = new("--machine") { Description = "Show processor, instruction set, threads and memory of this machine." };
         Option<bool> json = new("--json") { Description = "Write one JSON object." };
         TaughtCommand command = new(
             "inspect", "Show what is in a GGUF file: metadata, and tensors by type.",
+            "quern inspect",
             "quern inspect model.gguf",
             "quern inspect model.gguf --tensors",
             "quern inspect model.gguf --json | jq .types",
@@ -27,8 +29,7 @@ internal static class InspectCommand
         command.SetAction(result =>
         {
             if (result.GetValue(machine)) ShowMachine(terminal, result.GetValue(json));
-            else if (result.GetValue(file) is { } path) ShowFile(terminal, path, result.GetValue(json), result.GetValue(tensors), result.GetValue(full));
-            else throw new UsageException("inspect needs a GGUF file, or --machine (see quern inspect --help)");
+            else ShowFile(terminal, result.GetValue(file) ?? ShippedModels.PathOf(ShippedModels.TargetName), result.GetValue(json), result.GetValue(tensors), result.GetValue(full));
             return CommandLine.Success;
         });
         return command;

@@ -23,7 +23,7 @@ internal static class LogitsCommand
         command.Add(output);
         command.SetAction(result =>
         {
-            string path = model.RequirePath(result);
+            string path = model.PathOf(result);
             TokensFile file = TokensFile.Read(result.GetRequiredValue(tokens));
             ModelOptions options = model.Read(result);
             options = options with { ContextLength = options.ContextLength ?? file.ContextLength ?? Context(file.Tokens.Length) };

@@ -20,8 +20,12 @@ internal static class PerplexityCommand
         };
         Option<int?> stride = new("--stride", "--ppl-stride") { Description = "Tokens from one chunk to the next, all of them scored [default: chunks side by side, the second half of each scored].", HelpName = "N" };
         Option<int?> scored = new("--scored") { Description = "Tokens scored at the end of each chunk.", HelpName = "N" };
-        Option<int?> chunks = new("--chunks") { Description = "The most chunks to measure [default: all].", HelpName = "N" };
+        Option<int?> chunks = new("--chunks") { Description = "The most chunks, or documents, to measure [default: all].", HelpName = "N" };
         Option<bool> special = new("--special") { Description = "Read names of special tokens in the text as those tokens." };
+        Option<bool> documents = new("--documents")
+        {
+            Description = "Predict each document of the text by itself, and score it whole: one begins at each token for the beginning of a text. Implies --special.",
+        };
         Option<bool> json = new("--json") { Description = "Write one JSON object, with every chunk." };
         foreach (Option<int?> option in new[] { context, stride, scored, chunks }) ModelArguments.Positive(option);
         TaughtCommand command = new(
@@ -29,23 +33,28 @@ internal static class PerplexityCommand
             "quern perplexity -m model.gguf -f text.txt",
             "quern perplexity -m model.gguf -f text.txt --context 2048 --chunks 20",
             "quern perplexity -m model.gguf -f text.txt --stride 256 --exact",
-            "quern perplexity -m model.gguf -f chats.txt --special --json | jq .perplexity");
+            "quern perplexity -m model.gguf -f chats.txt --special --json | jq .perplexity",
+            "quern perplexity -f heldout.txt --documents");
         text.AddTo(command);
         model.AddTo(command, model.Context);
-        foreach (Option option in new Option[] { context, stride, scored, chunks, special, json }) command.Add(option);
+        foreach (Option option in new Option[] { context, stride, scored, chunks, special, documents, json }) command.Add(option);
         command.SetAction(result =>
         {
-            string path = model.RequirePath(result);
+            string path = model.PathOf(result, text);
             string input = text.Read(terminal, result) ?? throw new UsageException("perplexity needs a text, or -f FILE (see quern perplexity --help)");
+            bool whole = result.GetValue(documents);
+            foreach (Option<int?> option in new[] { context, stride, scored })
+                if (whole && result.GetValue(option) is not null) throw new UsageException($"{option.Name} and --documents exclude each other: a document is whole, and scored whole");
             PerplexityOptions options = new()
             {
+                Documents = whole,
                 ContextLength = result.GetValue(context),
                 Stride = result.GetValue(stride),
                 ScoredTokens = result.GetValue(scored),
                 MostChunks = result.GetValue(chunks),
             };
             using QuernModel loaded = ModelArguments.Load(terminal, path, model.Read(result) with { ContextLength = options.ContextLength });
-            Perplexity perplexity = new(loaded, Perplexity.Tokenize(loaded, input, result.GetValue(special)), options);
+            Perplexity perplexity = new(loaded, Perplexity.Tokenize(loaded, input, whole || result.GetValue(special)), options);
             return Measure(terminal, path, loaded.Options.Exact ? "exact" : "fast", perplexity, result.GetValue(json));
         });
         return command;
@@ -78,7 +87,7 @@ internal static class PerplexityCommand
     {
         LikelihoodEstimate total = measured[^1].Total;
         TimeSpan left = measured.Aggregate(TimeSpan.Zero, (sum, chunk) => sum + chunk.Time) / measured.Count * (perplexity.ChunkCount - measured.Count);
-        return $"chunk {measured.Count}/{perplexity.ChunkCount}: perplexity {total.Perplexity:F4} ± {total.PerplexityStandardError:F4}, "
-            + $"{Units.Rate(PerplexityReport.Speed(perplexity, measured))} tok/s, {Units.Seconds(left)} left";
+        return $"{(perplexity.Stride is null ? "document" : "chunk")} {measured.Count}/{perplexity.ChunkCount}: perplexity {total.Perplexity:F4} ± {total.PerplexityStandardError:F4}, "
+            + $"{Units.Rate(PerplexityReport.Speed(measured))} tok/s, {Units.Seconds(left)} left";
     }
 }

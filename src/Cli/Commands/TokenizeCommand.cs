@@ -22,6 +22,7 @@ internal static class TokenizeCommand
         Option<bool> json = new("--json") { Description = "Write one JSON object." };
         TaughtCommand command = new(
             "tokenize", "Show the tokens of a text, or the text of tokens.",
+            "quern tokenize \"Once upon a time\"",
             "quern tokenize -m model.gguf \"Once upon a time\"",
             "quern tokenize -m model.gguf -f text.txt --json",
             "quern tokenize -m model.gguf --decode 1 403 407 261 378");
@@ -29,7 +30,7 @@ internal static class TokenizeCommand
         foreach (Option option in new Option[] { model.Path, decode, json, noSpecial, noParse, model.PreTokenizer }) command.Add(option);
         command.SetAction(result =>
         {
-            string path = model.RequirePath(result);
+            string path = model.PathOf(result, text);
             int[]? ids = result.GetResult(decode) is null ? null : result.GetValue(decode);
             string? input = ids is null ? text.Read(terminal, result) : null;
             if (ids is null && input is null) throw new UsageException("tokenize needs a text, -f FILE, or --decode ID... (see quern tokenize --help)");

@@ -9,7 +9,10 @@ namespace Quern.Cli.Options;
 /// <summary>The options that say which model is loaded and how; the same for every command that runs one.</summary>
 internal sealed class ModelArguments
 {
-    public Option<string?> Path { get; } = new("--model", "-m") { Description = "GGUF file; the first one of a split set.", HelpName = "FILE" };
+    /// <summary>What a model's file is, for help.</summary>
+    public const string DescriptionOfFile = $"GGUF file; the first one of a split set [default: the small model that ships with quern, {ShippedModels.TargetName}].";
+
+    public Option<string?> Path { get; } = new("--model", "-m") { Description = DescriptionOfFile, HelpName = "FILE" };
 
     public Option<int?> Threads { get; } = new("--threads", "-t") { Description = $"Threads that compute [default: {MachineInfo.CoreCount}].", HelpName = "N" };
 
@@ -59,10 +62,19 @@ internal sealed class ModelArguments
         PreTokenizer = result.GetValue(PreTokenizer),
     };
 
-    /// <summary>The path of the model.</summary>
-    /// <exception cref="UsageException">There is none.</exception>
-    public string RequirePath(ParseResult result) => result.GetValue(Path)
-        ?? throw new UsageException($"a model file is needed: quern {result.CommandResult.Command.Name} -m model.gguf");
+    /// <summary>The path of the model: the one that is given, or that of the shipped one.</summary>
+    /// <param name="result">The command line.</param>
+    /// <param name="text">The text that the command takes besides, if any.</param>
+    /// <exception cref="UsageException">No model is given, and the text is a model's file.</exception>
+    /// <exception cref="FileNotFoundException">None is given, and the shipped one is missing.</exception>
+    public string PathOf(ParseResult result, TextSource? text = null)
+    {
+        if (result.GetValue(Path) is { } path) return path;
+        // Nobody means a model's name as the text of another model.
+        if (text is not null && result.GetValue(text.Text) is { } given && given.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && File.Exists(given))
+            throw new UsageException($"'{given}' is a model's file and stands where the {text.Text.Name} does: give it with -m {given}");
+        return ShippedModels.PathOf(ShippedModels.TargetName);
+    }
 
     /// <summary>Loads the model, with a progress bar if somebody looks.</summary>
     public static QuernModel Load(Terminal terminal, string path, ModelOptions options, bool warn = true)

@@ -4,7 +4,7 @@ namespace Quern.Cli.Output;
 
 /// <summary>What <c>quern perplexity --json</c> says. Numbers that cannot be told are left out: all before the first chunk, errors of fewer than two tokens.</summary>
 internal sealed record PerplexityReport(
-    string Model, string Mode, int ContextLength, int Stride, int ScoredPerChunk, int Tokens, int ChunkCount, bool Complete,
+    string Model, string Mode, int ContextLength, int? Stride, int? ScoredPerChunk, int Tokens, int ChunkCount, bool Complete,
     double? Perplexity, double? PerplexityStandardError, double? Nll, double? NllStandardError, double? BitsPerByte, long ScoredTokens, long ScoredBytes,
     double Seconds, double TokensPerSecond, IReadOnlyList<PerplexityChunkReport> Chunks)
 {
@@ -15,13 +15,13 @@ internal sealed record PerplexityReport(
         return new PerplexityReport(
             model, mode, perplexity.ContextLength, perplexity.Stride, perplexity.ScoredTokens, perplexity.TokenCount, perplexity.ChunkCount,
             chunks.Count == perplexity.ChunkCount, Finite(total.Perplexity), Finite(total.PerplexityStandardError), Finite(total.Mean),
-            Finite(total.StandardError), Finite(total.BitsPerByte), total.Tokens, total.Bytes, seconds, Speed(perplexity, chunks),
+            Finite(total.StandardError), Finite(total.BitsPerByte), total.Tokens, total.Bytes, seconds, Speed(chunks),
             [.. chunks.Select(PerplexityChunkReport.Of)]);
     }
 
     /// <summary>Tokens evaluated a second; 0 before the first chunk.</summary>
-    public static double Speed(Perplexity perplexity, IReadOnlyList<PerplexityChunk> chunks) =>
-        chunks.Count == 0 ? 0 : chunks.Count * (double)perplexity.EvaluatedTokens / Math.Max(chunks.Sum(chunk => chunk.Time.TotalSeconds), 1e-9);
+    public static double Speed(IReadOnlyList<PerplexityChunk> chunks) =>
+        chunks.Count == 0 ? 0 : chunks.Sum(chunk => chunk.EvaluatedTokens) / Math.Max(chunks.Sum(chunk => chunk.Time.TotalSeconds), 1e-9);
 
     // JSON has no word for infinity or for what is not a number.
     public static double? Finite(double value) => double.IsFinite(value) ? value : null;
@@ -34,10 +34,14 @@ internal sealed record PerplexityReport(
         table.Add("nll per token", $"{Number(Nll)} ± {Number(NllStandardError)}");
         table.Add("bits per byte", Number(BitsPerByte));
         string chunks = Complete ? $"{Chunks.Count}" : $"{Chunks.Count} of {ChunkCount}";
-        table.Add("scored", $"{ScoredTokens} tokens, {ScoredBytes} bytes, in {chunks} {(ChunkCount == 1 ? "chunk" : "chunks")} of {ContextLength}{(Complete ? "" : ", interrupted")}");
+        table.Add("scored", $"{ScoredTokens} tokens, {ScoredBytes} bytes, in {chunks} {Unit}{(Complete ? "" : ", interrupted")}");
         table.Add("speed", $"{Units.Rate(TokensPerSecond)} tok/s, {Units.Seconds(TimeSpan.FromSeconds(Seconds))}");
         table.Write(writer);
     }
+
+    private string Unit => Stride is null
+        ? (ChunkCount == 1 ? "document" : "documents")
+        : $"{(ChunkCount == 1 ? "chunk" : "chunks")} of {ContextLength}";
 
     private static string Number(double? value) => value is { } number ? $"{number:F5}" : "-";
 }

@@ -5,7 +5,7 @@ namespace Quern.Engine.Evaluation;
 /// <summary>
 /// How well a model predicts a text: the perplexity of tokens in chunks of one length, each evaluated in a context of its own that begins with the
 /// token for the beginning of a text where the model wants one. By default the second half of each chunk is scored, so that every scored token has
-/// a past. A chunk that the text does not fill is left out.
+/// a past. A chunk that the text does not fill is left out. With <see cref="PerplexityOptions.Documents"/> the chunks are the documents of the text.
 /// </summary>
 /// <remarks>
 /// Source: llama.cpp, tools/perplexity (2026), whose numbers these are for the same tokens. Two differences: one chunk is enough here, where two are
@@ -22,6 +22,7 @@ public sealed class Perplexity
 {
     private readonly QuernModel _model;
     private readonly int[] _tokens;
+    private readonly Chunk[] _chunks;
 
     /// <summary>Cuts tokens into chunks; nothing is evaluated yet.</summary>
     /// <param name="model">The model; its context holds at least a chunk.</param>
@@ -34,13 +35,6 @@ public sealed class Perplexity
         ArgumentNullException.ThrowIfNull(model);
         options ??= new PerplexityOptions();
         _model = model;
-        ContextLength = InRange(
-            options.ContextLength, Math.Min(PerplexityOptions.DefaultContextLength, model.ContextLength), 2, model.ContextLength,
-            nameof(options.ContextLength), "the model's context");
-        Stride = InRange(options.Stride, ContextLength, 1, ContextLength, nameof(options.Stride), "the length of a chunk");
-        int mostScored = Math.Min(Stride, ContextLength - 1);
-        int standard = options.Stride is null ? Math.Max(1, ContextLength - (ContextLength / 2) - 1) : mostScored;
-        ScoredTokens = InRange(options.ScoredTokens, standard, 1, mostScored, nameof(options.ScoredTokens), "the tokens of a chunk that are new and have one before them");
         if (options.MostChunks is < 1)
             throw new ArgumentOutOfRangeException(nameof(options), options.MostChunks, $"MostChunks is {options.MostChunks}; expected at least 1");
         foreach (int token in tokens)
@@ -49,34 +43,44 @@ public sealed class Perplexity
                 throw new ArgumentException($"there is no token {token}; expected an id below {model.Vocabulary.Count}", nameof(tokens));
         }
 
-        if (tokens.Length < ContextLength)
+        _tokens = tokens.ToArray();
+        IEnumerable<Chunk> chunks;
+        if (options.Documents)
         {
-            throw new ArgumentException(
-                $"the text has {tokens.Length} tokens and a chunk needs {ContextLength}; take a longer text, or shorter chunks with PerplexityOptions.ContextLength (quern: --context)",
-                nameof(tokens));
+            chunks = Documents(options);
+        }
+        else
+        {
+            (int context, int stride, int scored) = Lengths(model, options);
+            (Stride, ScoredTokens) = (stride, scored);
+            if (tokens.Length < context)
+            {
+                throw new ArgumentException(
+                    $"the text has {tokens.Length} tokens and a chunk needs {context}; take a longer text, or shorter chunks with PerplexityOptions.ContextLength (quern: --context)",
+                    nameof(tokens));
+            }
+
+            chunks = Enumerable.Range(0, ((tokens.Length - context) / stride) + 1).Select(i => new Chunk(i * stride, context, scored));
         }
 
-        _tokens = tokens.ToArray();
-        ChunkCount = Math.Min(((tokens.Length - ContextLength) / Stride) + 1, options.MostChunks ?? int.MaxValue);
+        _chunks = [.. chunks.Take(options.MostChunks ?? int.MaxValue)];
+        ContextLength = _chunks.Max(chunk => chunk.Length);
     }
 
-    /// <summary>Tokens of a chunk.</summary>
+    /// <summary>Tokens of a chunk; of the longest one, where they are documents.</summary>
     public int ContextLength { get; }
 
-    /// <summary>Tokens from the beginning of a chunk to that of the next.</summary>
-    public int Stride { get; }
+    /// <summary>Tokens from the beginning of a chunk to that of the next; null where they are documents.</summary>
+    public int? Stride { get; }
 
-    /// <summary>Tokens scored at the end of each chunk.</summary>
-    public int ScoredTokens { get; }
+    /// <summary>Tokens scored at the end of each chunk; null where they are documents, of which all but the first is scored.</summary>
+    public int? ScoredTokens { get; }
 
     /// <summary>Number of chunks.</summary>
-    public int ChunkCount { get; }
+    public int ChunkCount => _chunks.Length;
 
     /// <summary>Number of tokens of the text.</summary>
     public int TokenCount => _tokens.Length;
-
-    /// <summary>Tokens evaluated for each chunk: all but the last, behind which nothing comes.</summary>
-    public int EvaluatedTokens => ContextLength - 1;
 
     /// <summary>The tokens of a text, after the token for the beginning of a text if the model wants that; none for its end.</summary>
     /// <param name="model">The model.</param>
@@ -97,28 +101,28 @@ public sealed class Perplexity
     public IEnumerable<PerplexityChunk> Run(CancellationToken cancellation = default)
     {
         using Session session = _model.CreateSession();
-        int[] chunk = new int[ContextLength];
         LikelihoodEstimate total = default;
-        for (int i = 0; i < ChunkCount; i++)
+        for (int i = 0; i < _chunks.Length; i++)
         {
             long begin = Stopwatch.GetTimestamp();
-            int first = i * Stride;
-            _tokens.AsSpan(first, ContextLength).CopyTo(chunk);
-            if (Beginning(_model) is { } bos) chunk[0] = bos;
-            LikelihoodEstimate measured = Score(session, chunk, first, cancellation);
+            (int first, int length, int scored) = _chunks[i];
+            int[] tokens = _tokens[first..(first + length)];
+            if (Beginning(_model) is { } bos) tokens[0] = bos;
+            LikelihoodEstimate measured = Score(session, tokens, scored, first, cancellation);
             total = total.And(measured);
-            yield return new PerplexityChunk(i, first, measured, total, Stopwatch.GetElapsedTime(begin));
+            // Behind the last token nothing comes: it is not evaluated.
+            yield return new PerplexityChunk(i, first, length - 1, measured, total, Stopwatch.GetElapsedTime(begin));
         }
     }
 
-    private LikelihoodEstimate Score(Session session, int[] chunk, int firstToken, CancellationToken cancellation)
+    private LikelihoodEstimate Score(Session session, int[] chunk, int scored, int firstToken, CancellationToken cancellation)
     {
         session.Truncate(0);
         LikelihoodEstimate estimate = default;
-        int past = ContextLength - ScoredTokens;
+        int past = chunk.Length - scored;
         // Logits of what is not scored are not computed: they cost as much as some layers.
         Add(session.Evaluate(chunk.AsSpan(0, past), cancellation), past);
-        if (ScoredTokens > 1) session.EvaluateAll(chunk.AsSpan(past, ScoredTokens - 1), AddAll, cancellation);
+        if (scored > 1) session.EvaluateAll(chunk.AsSpan(past, scored - 1), AddAll, cancellation);
         return estimate;
 
         void AddAll(int first, int count, ReadOnlySpan<float> logits)
@@ -138,10 +142,48 @@ public sealed class Perplexity
 
     private static int? Beginning(QuernModel model) => model.Vocabulary.AddBos ? model.Vocabulary.Bos : null;
 
+    private static (int Context, int Stride, int Scored) Lengths(QuernModel model, PerplexityOptions options)
+    {
+        int context = InRange(
+            options.ContextLength, Math.Min(PerplexityOptions.DefaultContextLength, model.ContextLength), 2, model.ContextLength,
+            nameof(options.ContextLength), "the model's context");
+        int stride = InRange(options.Stride, context, 1, context, nameof(options.Stride), "the length of a chunk");
+        int mostScored = Math.Min(stride, context - 1);
+        int standard = options.Stride is null ? Math.Max(1, context - (context / 2) - 1) : mostScored;
+        int scored = InRange(options.ScoredTokens, standard, 1, mostScored, nameof(options.ScoredTokens), "the tokens of a chunk that are new and have one before them");
+        return (context, stride, scored);
+    }
+
+    private List<Chunk> Documents(PerplexityOptions options)
+    {
+        if (options.ContextLength is not null || options.Stride is not null || options.ScoredTokens is not null)
+            throw new ArgumentException("documents are whole and scored whole: ContextLength, Stride and ScoredTokens exclude Documents", nameof(options));
+        int bos = _model.Vocabulary.Bos ?? throw new ArgumentException("the model has no token for the beginning of a text, and so none where documents begin", nameof(options));
+        List<Chunk> documents = [];
+        for (int first = 0, end; first < _tokens.Length; first = end)
+        {
+            end = Array.IndexOf(_tokens, bos, first + 1);
+            if (end < 0) end = _tokens.Length;
+            int length = end - first;
+            if (length > _model.ContextLength)
+            {
+                throw new ArgumentException(
+                    $"the document that begins with token {first} of the text has {length} tokens; expected at most {_model.ContextLength}, the model's context", nameof(options));
+            }
+
+            // A beginning alone has nothing to predict.
+            if (length > 1) documents.Add(new Chunk(first, length, length - 1));
+        }
+
+        return documents.Count > 0 ? documents : throw new ArgumentException("the text has no document of two tokens or more", nameof(options));
+    }
+
     private static int InRange(int? value, int standard, int least, int most, string name, string bound)
     {
         int chosen = value ?? standard;
         string expected = chosen < least ? $"at least {least}" : $"at most {most}, {bound}";
         return chosen >= least && chosen <= most ? chosen : throw new ArgumentOutOfRangeException(name, chosen, $"{name} is {chosen}; expected {expected}");
     }
+
+    private readonly record struct Chunk(int First, int Length, int Scored);
 }

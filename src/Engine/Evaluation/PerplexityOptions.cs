@@ -21,6 +21,12 @@ public sealed record PerplexityOptions
     /// </summary>
     public int? ScoredTokens { get; init; }
 
+    /// <summary>
+    /// Chunks are the documents of the text: one begins at each token for the beginning of a text. Each is evaluated by itself, and all its tokens but
+    /// that one are scored. For models that were trained so, whose predictions suffer from other documents in their context.
+    /// </summary>
+    public bool Documents { get; init; }
+
     /// <summary>The most chunks to measure, from the beginning of the text; null for all.</summary>
     public int? MostChunks { get; init; }
 }

@@ -38,7 +38,7 @@ public sealed class PerplexityTests : IDisposable
         {
             int[] tokens = [1, .. Tokens[((i * step) + 1)..((i * step) + context)]];
             double[] nll = [.. Nll(tokens).TakeLast(last)];
-            Assert.Equal((i, i * step, last), (chunks[i].Index, chunks[i].FirstToken, chunks[i].Measured.Tokens));
+            Assert.Equal((i, i * step, context - 1, last), (chunks[i].Index, chunks[i].FirstToken, chunks[i].EvaluatedTokens, chunks[i].Measured.Tokens));
             Assert.Equal(nll.Average(), chunks[i].Measured.Mean, 1e-5);
             all.AddRange(nll);
             bytes += tokens.TakeLast(last).Sum(token => _model.Tokenizer.Piece(token).Length);
@@ -53,10 +53,10 @@ public sealed class PerplexityTests : IDisposable
     public void The_defaults_are_chunks_side_by_side_of_which_the_second_half_counts()
     {
         Perplexity whole = new(_model, Tokens);
-        Assert.Equal((TinyModel.TrainedContext, TinyModel.TrainedContext, 47, 1), (whole.ContextLength, whole.Stride, whole.ScoredTokens, whole.ChunkCount));
+        Assert.Equal((TinyModel.TrainedContext, TinyModel.TrainedContext, 47, 1), (whole.ContextLength, whole.Stride!.Value, whole.ScoredTokens!.Value, whole.ChunkCount));
         using QuernModel longer = QuernModel.Load(_file.Path, new ModelOptions { ContextLength = 600, Threads = 1 });
         Perplexity half = new(longer, [.. Enumerable.Repeat(7, 1100)]);
-        Assert.Equal((512, 512, 255, 2, 1100, 511), (half.ContextLength, half.Stride, half.ScoredTokens, half.ChunkCount, half.TokenCount, half.EvaluatedTokens));
+        Assert.Equal((512, 512, 255, 2, 1100), (half.ContextLength, half.Stride!.Value, half.ScoredTokens!.Value, half.ChunkCount, half.TokenCount));
     }
 
     [Theory]
@@ -92,6 +92,35 @@ public sealed class PerplexityTests : IDisposable
     {
         PerplexityOptions options = new() { ContextLength = context, Stride = stride, ScoredTokens = scored, MostChunks = most };
         Assert.Contains(message, Assert.Throws<ArgumentOutOfRangeException>(() => new Perplexity(_model, Tokens, options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Documents_are_scored_whole_and_by_themselves()
+    {
+        int[] text = [1, 1, .. Tokens[..20], 1, .. Tokens[20..50], 1, 7, 1];
+        Perplexity perplexity = new(_model, text, new PerplexityOptions { Documents = true });
+        PerplexityChunk[] chunks = [.. perplexity.Run()];
+        Assert.Equal((31, null, null, 3), (perplexity.ContextLength, perplexity.Stride, perplexity.ScoredTokens, perplexity.ChunkCount));
+        Assert.Equal([1, 22, 53], chunks.Select(chunk => chunk.FirstToken));
+        Assert.Equal([20, 30, 1], chunks.Select(chunk => chunk.EvaluatedTokens));
+        List<double> all = [];
+        foreach ((PerplexityChunk chunk, int[] document) in chunks.Zip([Tokens[..20], Tokens[20..50], [7]]))
+        {
+            all.AddRange(Nll([1, .. document]));
+            AssertTotal(all, chunks[..(chunk.Index + 1)].Sum(c => (int)c.Measured.Bytes), chunk.Total);
+        }
+
+        Assert.Equal(chunks[1], new Perplexity(_model, text, new PerplexityOptions { Documents = true, MostChunks = 2 }).Run().Last() with { Time = chunks[1].Time });
+    }
+
+    [Fact]
+    public void What_is_no_document_or_too_long_for_one_is_refused()
+    {
+        PerplexityOptions options = new() { Documents = true };
+        string Refused(int[] text, PerplexityOptions? other = null) => Assert.Throws<ArgumentException>(() => new Perplexity(_model, text, other ?? options)).Message;
+        Assert.Contains("no document of two tokens", Refused([1, 1]), StringComparison.Ordinal);
+        Assert.Contains("begins with token 2 of the text has 151 tokens; expected at most 96", Refused([1, 5, 1, .. Tokens]), StringComparison.Ordinal);
+        Assert.Contains("Stride and ScoredTokens exclude Documents", Refused([1, 5], options with { Stride = 4 }), StringComparison.Ordinal);
     }
 
     [Fact]

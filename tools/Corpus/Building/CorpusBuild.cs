@@ -43,6 +43,10 @@ internal sealed class CorpusBuild(BuildOptions options, Action<string> report)
 
     private readonly HashSet<ulong> _seen = [];
 
+    /// <summary>The command that makes the same bytes.</summary>
+    public string Recipe { get; } =
+        $"quern-corpus build --out DIR {(options.Documents is { } documents ? $"--documents {documents}" : $"--tokens {options.Tokens}")} --seed {options.Seed}";
+
     /// <summary>Writes all files.</summary>
     public CorpusCard Run()
     {
@@ -58,10 +62,9 @@ internal sealed class CorpusBuild(BuildOptions options, Action<string> report)
         int heldOutDocuments = Math.Min(options.HeldOutDocuments, Math.Max(1, (options.Documents ?? int.MaxValue) / 10));
         PartCounts heldOut = Write(stream, index => DocumentStream.HeldOutSeed(options.Seed, index), HeldOutName, HeldOutTextName, heldOutDocuments, null, int.MaxValue);
         PartCounts train = Write(stream, index => DocumentStream.TrainSeed(options.Seed, index), TrainName, TrainSampleName, options.Documents, options.Tokens, SampledDocuments);
-        string amount = options.Documents is { } documents ? $"--documents {documents}" : $"--tokens {options.Tokens}";
         Vocabulary vocabulary = tokenizer.Vocabulary;
         CorpusCard card = new(
-            $"quern-corpus build --out DIR {amount} --seed {options.Seed}", options.Seed, Format, vocabulary.Count, DistinctWords(words), vocabularyDocuments,
+            Recipe, options.Seed, Format, vocabulary.Count, DistinctWords(words), vocabularyDocuments,
             vocabulary.Bos!.Value, vocabulary.Eos!.Value, vocabulary.Eot!.Value, train, heldOut);
         File.WriteAllText(PathOf(CardName), card.ToJson());
         return card;

@@ -27,7 +27,8 @@ internal static class ExportCommand
         return command;
     }
 
-    private static void Export(string checkpoint, string path, string type, string? name, TextWriter output)
+    /// <summary>Writes a checkpoint as a llama GGUF.</summary>
+    public static void Export(string checkpoint, string path, string type, string? name, TextWriter output)
     {
         WeightFormat format = FormatTable.Find(type)
             ?? throw new InvalidDataException($"--type is '{type}'; expected one of {string.Join(", ", FormatTable.All.Select(known => known.Info.Name))}");

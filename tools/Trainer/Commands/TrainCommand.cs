@@ -34,7 +34,8 @@ internal static class TrainCommand
             RunFolders folders = new(result.GetRequiredValue(data), result.GetRequiredValue(folder));
             bool resumes = result.GetValue(resume);
             TrainerConfig recipe = Recipe(folders, resumes, result.GetValue(config), result.GetValue(steps), result.GetValue(seed));
-            Train(recipe, folders, resumes, result.GetValue(teacher), result.GetValue(minutes), result.GetValue(threads), output, cancelled);
+            bool done = Train(recipe, folders, resumes, result.GetValue(teacher), result.GetValue(minutes), result.GetValue(threads), output, cancelled);
+            output.WriteLine($"{(done ? "done" : "stopped; --resume goes on")}: {folders.Checkpoint}, {folders.Log}, {folders.Picture}");
             return 0;
         });
         return command;
@@ -59,7 +60,9 @@ internal static class TrainCommand
         return config with { Training = config.Training with { Steps = steps ?? config.Training.Steps, Seed = seed ?? config.Training.Seed } };
     }
 
-    private static void Train(
+    /// <summary>Trains with a line of progress every few seconds.</summary>
+    /// <returns>Whether the plan is done.</returns>
+    public static bool Train(
         TrainerConfig config, RunFolders folders, bool resume, string? teacherPath, double? minutes, int threads, TextWriter output, CancellationToken cancelled)
     {
         if (threads < 1) throw new InvalidDataException($"--threads is {threads}; expected at least 1");
@@ -72,7 +75,7 @@ internal static class TrainCommand
             CultureInfo.InvariantCulture,
             $"{config.Name}: {run.Network.Layout.Count / 1e6:f2} M parameters, {plan.Sequences} x {config.Model.Context} tokens a step, step {run.Progress.Step} of {plan.Steps}, {threads} threads"));
         long start = Stopwatch.GetTimestamp(), reported = 0;
-        bool done = run.Train(
+        return run.Train(
             record =>
             {
                 if (record.HeldOut is null && reported != 0 && Stopwatch.GetElapsedTime(reported) < ReportEvery) return;
@@ -83,6 +86,5 @@ internal static class TrainCommand
                     $"step {record.Step}/{plan.Steps}: loss {record.Loss:f4}{heldOut}, rate {record.LearningRate:g3}, gradient {record.GradientNorm:f2}, {record.TokensPerSecond:f0} tokens/s"));
             },
             () => cancelled.IsCancellationRequested || (minutes is double most && Stopwatch.GetElapsedTime(start).TotalMinutes >= most));
-        output.WriteLine($"{(done ? "done" : "stopped; --resume goes on")}: {folders.Checkpoint}, {folders.Log}, {folders.Picture}");
     }
 }
