@@ -33,7 +33,7 @@ internal static class Roofline
         return 0;
     }
 
-    private static string Draw(IReadOnlyList<LinearLayers.Result> results, double read, double products, string title)
+    private static string Draw(List<LinearLayers.Result> results, double read, double products, string title)
     {
         StringBuilder svg = new();
         Add(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" font-family=\"sans-serif\" font-size=\"11\">");
