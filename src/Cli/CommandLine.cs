@@ -9,7 +9,6 @@ internal static class CommandLine
 {
     private static readonly string[] Examples =
     [
-        "quern run \"Once upon a time\"",
         "quern run -m model.gguf \"Once upon a time\"",
         "quern inspect model.gguf",
         "quern bench -m model.gguf -p 512 -n 128",

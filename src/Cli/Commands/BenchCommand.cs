@@ -23,7 +23,7 @@ internal static class BenchCommand
         ModelArguments.Positive(repetitions);
         TaughtCommand command = new(
             "bench", "Measure the speed of prompts and of generated tokens.",
-            "quern bench",
+            "quern bench -m model.gguf",
             "quern bench -m model.gguf -p 512,2048 -n 128 -d 0,4096",
             "quern bench -m model.gguf -t 1,2,4 -r 10 -o csv > speed.csv");
         model.AddTo(command, model.Threads, model.Context, model.PreTokenizer);

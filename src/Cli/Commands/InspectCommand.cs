@@ -20,7 +20,6 @@ internal static class InspectCommand
         Option<bool> json = new("--json") { Description = "Write one JSON object." };
         TaughtCommand command = new(
             "inspect", "Show what is in a GGUF file: metadata, and tensors by type.",
-            "quern inspect",
             "quern inspect model.gguf",
             "quern inspect model.gguf --tensors",
             "quern inspect model.gguf --json | jq .types",

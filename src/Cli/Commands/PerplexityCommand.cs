@@ -34,7 +34,7 @@ internal static class PerplexityCommand
             "quern perplexity -m model.gguf -f text.txt --context 2048 --chunks 20",
             "quern perplexity -m model.gguf -f text.txt --stride 256 --exact",
             "quern perplexity -m model.gguf -f chats.txt --special --json | jq .perplexity",
-            "quern perplexity -f heldout.txt --documents");
+            "quern perplexity -m model.gguf -f heldout.txt --documents");
         text.AddTo(command);
         model.AddTo(command, model.Context);
         foreach (Option option in new Option[] { context, stride, scored, chunks, special, documents, json }) command.Add(option);

@@ -10,7 +10,7 @@ namespace Quern.Cli.Options;
 internal sealed class ModelArguments
 {
     /// <summary>What a model's file is, for help.</summary>
-    public const string DescriptionOfFile = $"GGUF file; the first one of a split set [default: the small model that ships with quern, {ShippedModels.TargetName}].";
+    public const string DescriptionOfFile = $"GGUF file; the first one of a split set [default: Models/{ShippedModels.TargetName} beside the program].";
 
     public Option<string?> Path { get; } = new("--model", "-m") { Description = DescriptionOfFile, HelpName = "FILE" };
 

@@ -1,6 +1,6 @@
 namespace Quern.Cli.Options;
 
-/// <summary>The models that lie beside the program (<c>Models/</c>, with their card): a command without <c>-m</c> takes the target.</summary>
+/// <summary>The models that may lie beside the program (<c>Models/</c>, with their card): a command without <c>-m</c> takes the target.</summary>
 internal static class ShippedModels
 {
     public const string TargetName = "quern-4m-q8_0.gguf";
@@ -14,10 +14,10 @@ internal static class ShippedModels
     /// <summary>The path of a shipped model.</summary>
     /// <param name="name">Its file name.</param>
     /// <param name="folder">Where models lie; null for <see cref="Folder"/>.</param>
-    /// <exception cref="FileNotFoundException">It is not there, as in an installation that leaves models out.</exception>
+    /// <exception cref="FileNotFoundException">It is not there.</exception>
     public static string PathOf(string name, string? folder = null)
     {
         string path = Path.Combine(folder ?? Folder, name);
-        return File.Exists(path) ? path : throw new FileNotFoundException($"the model that ships with quern is missing: expected {path}; give another one with -m FILE");
+        return File.Exists(path) ? path : throw new FileNotFoundException($"no model is given, and none lies beside the program: expected {path}; give one with -m FILE");
     }
 }
