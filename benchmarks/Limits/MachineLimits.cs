@@ -17,7 +17,7 @@ internal static unsafe class MachineLimits
 {
     private const int Rounds = 7;
     private const long StreamBytes = 1L << 30;
-    private static byte* s_memory;
+    private static byte* _streamed;
 
     /// <summary>Prints one JSON object: medians of seven rounds.</summary>
     public static int Print(int threads)
@@ -44,14 +44,14 @@ internal static unsafe class MachineLimits
     /// <summary>One look at the streaming read rate, over memory that stays taken.</summary>
     public static double ReadBytesPerSecond(ThreadTeam team)
     {
-        if (s_memory == null)
+        if (_streamed == null)
         {
-            s_memory = (byte*)NativeMemory.AlignedAlloc((nuint)StreamBytes, 1 << 21);
-            PageAdvice.Huge((nint)s_memory, StreamBytes);
-            new Span<byte>(s_memory, (int)StreamBytes).Fill(1);
+            _streamed = (byte*)NativeMemory.AlignedAlloc((nuint)StreamBytes, 1 << 21);
+            PageAdvice.Huge((nint)_streamed, StreamBytes);
+            new Span<byte>(_streamed, (int)StreamBytes).Fill(1);
         }
 
-        return StreamBytes / Seconds(() => team.Run(new ReadStreams(s_memory), ReadStreams.Chunks, 1));
+        return StreamBytes / Seconds(() => team.Run(new ReadStreams(_streamed), ReadStreams.Chunks, 1));
     }
 
     /// <summary>One look at the rate of binary32 multiply-adds; each is two operations.</summary>

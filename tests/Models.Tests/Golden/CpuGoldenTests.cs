@@ -12,7 +12,7 @@ public sealed class CpuGoldenTests : IDisposable
 {
     private const float ExactTolerance = 2e-4f;
 
-    /// <summary>How much further than the reference engine's quantised run fast logits may be from the exact ones, root mean square.</summary>
+    /// <summary>How much further than the reference engine's own run fast logits may be from the exact ones: root mean square, or the largest where only that is recorded.</summary>
     private const double NativeFactor = 1.25;
 
     /// <summary>
@@ -24,9 +24,9 @@ public sealed class CpuGoldenTests : IDisposable
 
     /// <summary>
     /// What a cache in binary16 may cost where weights are floating-point numbers and no run of the reference with narrower activations is
-    /// recorded, in standard deviations of the logits. The worst seen is phi3's 0.0101; it moves with the order in which products are added.
+    /// recorded, in standard deviations of the logits.
     /// </summary>
-    private const double HalfCacheTolerance = 0.0125;
+    private const double HalfCacheTolerance = 0.01;
 
     private readonly ThreadTeam _team = new(2);
 
@@ -93,7 +93,7 @@ public sealed class CpuGoldenTests : IDisposable
         float[] logits = model.Evaluate(golden.Tokens, step(golden.Tokens.Length), step(golden.Tokens.Length));
         if (golden.NativeRms is not { } native)
         {
-            double tolerance = golden.NativeMaxDifference ?? HalfCacheTolerance * golden.Deviation;
+            double tolerance = golden.NativeMaxDifference is { } difference ? NativeFactor * difference : HalfCacheTolerance * golden.Deviation;
             Close.AssertAll(golden.Logits, logits, golden.Vocabulary, (float)tolerance);
             return;
         }
