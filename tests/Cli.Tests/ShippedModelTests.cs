@@ -1,0 +1,135 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Quern.Cli.Options;
+
+namespace Quern.Cli.Tests;
+
+/// <summary>The models that ship with the command: that they are found, that they speak, and that they are as good as their card says.</summary>
+public sealed partial class ShippedModelTests
+{
+    private static string Target => ShippedModels.PathOf(ShippedModels.TargetName);
+
+    [ShippedModelFact]
+    public void A_command_without_a_model_takes_the_target()
+    {
+        Assert.Equal(QuernProcess.Run("tokenize", "-m", Target, "Once upon a time").Out, QuernProcess.Run("tokenize", "Once upon a time").Out);
+        Assert.Equal(QuernProcess.Run("inspect", Target).Out, QuernProcess.Run("inspect").Out);
+        string[] bench = ["bench", "-p", "4", "-n", "0", "-r", "1", "-t", "1", "-o", "json"];
+        Assert.Contains(ShippedModels.TargetName, QuernProcess.Run(bench).Out, StringComparison.Ordinal);
+        string tokens = Path.GetTempFileName(), logits = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(tokens, "[1, 2]");
+            Assert.Equal(0, QuernProcess.Run("logits", "--tokens", tokens, "-o", logits).ExitCode);
+            Assert.Equal(2 * 2048 * sizeof(float), new FileInfo(logits).Length);
+        }
+        finally
+        {
+            File.Delete(tokens);
+            File.Delete(logits);
+        }
+    }
+
+    [Theory]
+    [InlineData("run")]
+    [InlineData("inspect")]
+    [InlineData("tokenize")]
+    [InlineData("logits")]
+    [InlineData("bench")]
+    [InlineData("perplexity")]
+    public void Help_says_which_model_is_taken(string command) =>
+        Assert.Contains(ShippedModels.TargetName, QuernProcess.Run(command, "--help").Out.Replace("\n", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+
+    [ShippedModelTheory]
+    [InlineData("run", "prompt")]
+    [InlineData("tokenize", "text")]
+    [InlineData("perplexity", "text")]
+    public void A_model_in_the_place_of_the_text_is_a_wrong_use(string command, string argument) =>
+        QuernProcess.Run(command, Target).AssertFails(2, $"stands where the {argument} does", $"give it with -m {Target}");
+
+    [Fact]
+    public void A_missing_model_is_named()
+    {
+        string folder = Path.Combine(Path.GetTempPath(), "no-such-folder");
+        string message = Assert.Throws<FileNotFoundException>(() => ShippedModels.PathOf(ShippedModels.TargetName, folder)).Message;
+        Assert.Contains(Path.Combine(folder, ShippedModels.TargetName), message, StringComparison.Ordinal);
+        Assert.Contains("-m FILE", message, StringComparison.Ordinal);
+    }
+
+    [ShippedModelFact]
+    public void The_files_are_as_small_as_they_should_be()
+    {
+        Assert.InRange(new FileInfo(Target).Length, 1, 5_000_000);
+        Assert.InRange(new FileInfo(ShippedModels.PathOf(ShippedModels.DraftName)).Length, 1, 600_000);
+    }
+
+    [ShippedModelTheory]
+    [InlineData("Once upon a time, there was a little rabbit named Nora.", "Nora")]
+    [InlineData("Max was a brave dragon.", "Max")]
+    public void A_story_goes_on_from_its_prompt_and_ends(string prompt, string name)
+    {
+        JsonElement json = QuernProcess.Run("run", "--temp", "0", "--json", prompt).Json();
+        string text = json.GetProperty("text").GetString()!;
+        Assert.Equal("eos", json.GetProperty("finish_reason").GetString());
+        Assert.Contains(name, text, StringComparison.Ordinal);
+        Assert.Matches(@"[.!?]""?$", text);
+        Assert.True(text.Length > 300, text);
+    }
+
+    [ShippedModelTheory]
+    [InlineData("What is 3 + 4?", "7")]
+    [InlineData("What is 12 - 5?", "7")]
+    [InlineData("What is 6 * 3?", "18")]
+    public void A_sum_in_a_chat_is_answered_in_form(string question, string result)
+    {
+        string prompt = $"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n";
+        JsonElement json = QuernProcess.Run("run", "--special", "--temp", "0", "--json", prompt).Json();
+        Assert.Equal("eos", json.GetProperty("finish_reason").GetString());
+        Assert.Matches($@"\b{result}\.?$", json.GetProperty("text").GetString());
+    }
+
+    [ShippedModelTheory]
+    [InlineData(ShippedModels.TargetName)]
+    [InlineData(ShippedModels.DraftName)]
+    public void The_loss_that_the_card_records_is_measured_again(string name)
+    {
+        string folder = RepositoryFolder();
+        string row = File.ReadLines(Path.Combine(folder, "README.md")).Single(line => line.StartsWith($"| `{name}` | its beginning |", StringComparison.Ordinal));
+        Match recorded = RecordedRow().Match(row);
+        Assert.True(recorded.Success, row);
+        double Number(string group) => double.Parse(recorded.Groups[group].Value, CultureInfo.InvariantCulture);
+        JsonElement json = QuernProcess.Run(
+            "perplexity", "-m", ShippedModels.PathOf(name), "-f", Path.Combine(folder, "heldout.txt"), "--documents", "--exact", "--chunks", recorded.Groups["documents"].Value, "--json").Json();
+        Assert.Equal(Number("tokens"), json.GetProperty("scored_tokens").GetDouble());
+        Assert.Equal(Number("nll"), json.GetProperty("nll").GetDouble(), 1e-4);
+        Assert.Equal(Number("error"), json.GetProperty("nll_standard_error").GetDouble(), 1e-4);
+    }
+
+    // The card and the held-out text do not go with the program.
+    private static string RepositoryFolder()
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+            if (File.Exists(Path.Combine(folder.FullName, "Runtime.sln"))) return Path.Combine(folder.FullName, "src", "Cli", "Models");
+        throw new InvalidOperationException($"no folder above {AppContext.BaseDirectory} has Runtime.sln");
+    }
+
+    [GeneratedRegex(@"its beginning \| (?<documents>\d+) \| (?<tokens>\d+) \| (?<nll>[\d.]+) ± (?<error>[\d.]+) \|")]
+    private static partial Regex RecordedRow();
+}
+
+/// <summary>A fact about the models that ship; reported as skipped where they have not been made.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ShippedModelFactAttribute : FactAttribute
+{
+    public ShippedModelFactAttribute() => Skip = ShippedModelTheoryAttribute.Reason;
+}
+
+/// <summary>The same of a theory.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ShippedModelTheoryAttribute : TheoryAttribute
+{
+    public ShippedModelTheoryAttribute() => Skip = Reason;
+
+    internal static string? Reason => File.Exists(Path.Combine(ShippedModels.Folder, ShippedModels.TargetName)) ? null : "needs the models of src/Cli/Models, which tools/ModelPair makes";
+}
