@@ -93,7 +93,9 @@ public sealed class CpuGoldenTests : IDisposable
         float[] logits = model.Evaluate(golden.Tokens, step(golden.Tokens.Length), step(golden.Tokens.Length));
         if (golden.NativeRms is not { } native)
         {
-            double tolerance = golden.NativeMaxDifference is { } difference ? NativeFactor * difference : HalfCacheTolerance * golden.Deviation;
+            // The largest of thousands of roundings to binary16 moves with the order of sums: only the assembled kernels' order needs the quarter (phi3: 1.01).
+            double factor = Isa.HasAvx512Vnni ? NativeFactor : 1;
+            double tolerance = golden.NativeMaxDifference is { } difference ? factor * difference : HalfCacheTolerance * golden.Deviation;
             Close.AssertAll(golden.Logits, logits, golden.Vocabulary, (float)tolerance);
             return;
         }
