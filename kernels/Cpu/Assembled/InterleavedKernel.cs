@@ -26,9 +26,13 @@ internal sealed class InterleavedKernel
     private readonly InterleavedLayout _layout;
     private readonly int _tokens, _streams;
     private readonly KernelAssembler _kernel = new();
-    private AssemblerMemoryOperand _mask, _constant;
+    private readonly StepReader _reader;
 
-    private InterleavedKernel(InterleavedLayout layout, int tokens, int streams) => (_layout, _tokens, _streams) = (layout, tokens, streams);
+    private InterleavedKernel(InterleavedLayout layout, int tokens, int streams)
+    {
+        (_layout, _tokens, _streams) = (layout, tokens, streams);
+        _reader = new StepReader(_kernel, layout);
+    }
 
     private Assembler Asm => _kernel.Asm;
 
@@ -38,7 +42,7 @@ internal sealed class InterleavedKernel
     private byte[] Write()
     {
         _kernel.Begin();
-        PlaceConstants();
+        _reader.PlaceConstants();
         _kernel.LoadStreams(Streams.AsSpan(0, _streams));
         _kernel.Load(rax, 16);
         _kernel.Load(rcx, 24);
@@ -47,14 +51,6 @@ internal sealed class InterleavedKernel
         _kernel.AddOutputs(Outputs, _tokens, _streams);
         _kernel.End();
         return _kernel.ToBytes();
-    }
-
-    private void PlaceConstants()
-    {
-        _mask = _kernel.Each(_layout.CodeBits < 4 ? 0x03030303u : 0x0f0f0f0fu);
-        if (_layout.Codebook is { } codebook) _constant = _kernel.Sixteen(codebook);
-        else if (_layout.CodeBits == 6) _constant = _kernel.Each(0x30303030);
-        else if (_layout.CodeBits is 3 or 5) _constant = _kernel.Bytes((byte)(1 << (_layout.CodeBits - 1)));
     }
 
     // rbx is the way from a step back to its block's header.
@@ -84,9 +80,9 @@ internal sealed class InterleavedKernel
                 for (int line = 0; line < _layout.StepBytes; line += 64) Asm.prefetcht0(__byte_ptr[Streams[s] + PrefetchBytes + line]);
             for (int half = 0; half < _layout.ScalesPerStep; half++)
             {
-                Unpack(Streams[s], half);
-                LoadScale(Scale, Streams[s], half * _layout.ScaleBytes, 0);
-                if (_layout.HasMinimums) LoadScale(Minimum, Streams[s], _layout.MinimumsOffset + (half * _layout.ScaleBytes), 2 * InterleavedLayout.Rows);
+                _reader.Unpack(Streams[s], first: 4 * half, count: _layout.PerSixteen ? 4 : 8);
+                _reader.LoadScale(Scale, Streams[s], half * _layout.ScaleBytes, 0);
+                if (_layout.HasMinimums) _reader.LoadScale(Minimum, Streams[s], _layout.MinimumsOffset + (half * _layout.ScaleBytes), 2 * InterleavedLayout.Rows);
                 int parts = (_tokens + Interleave - 1) / Interleave;
                 for (int part = 0; part < parts; part++)
                 {
@@ -98,94 +94,6 @@ internal sealed class InterleavedKernel
 
         for (int s = 0; s < _streams; s++) Asm.add(Streams[s], _layout.StepBytes);
         Asm.add(rax, _tokens * InterleavedActivations.BlockBytes);
-    }
-
-    private void LoadScale(int target, AssemblerRegister64 step, int offset, int headerOffset)
-    {
-        switch (_layout.Scale)
-        {
-            case ScaleKind.Half:
-                Asm.vcvtph2ps(Z(target), __ymmword_ptr[step + offset]);
-                break;
-            case ScaleKind.Exponent:
-                Asm.vpmovzxbd(Z(target), __xmmword_ptr[step + offset]);
-                Asm.vpslld(Z(target), Z(target), 23);
-                break;
-            default:
-                Asm.vpmovsxbd(Z(target), __xmmword_ptr[step + offset]);
-                Asm.vcvtdq2ps(Z(target), Z(target));
-                Asm.vcvtph2ps(Z(IntegerSums), __ymmword_ptr[step + rbx + headerOffset]);
-                Asm.vmulps(Z(target), Z(target), Z(IntegerSums));
-                break;
-        }
-    }
-
-    // With a scale for 16 columns, vectors 0…3 or 4…7 go to the registers of vectors 0…3.
-    private void Unpack(AssemblerRegister64 step, int half)
-    {
-        int low = _layout.CodesOffset, high = low + _layout.LowBytes, first = 4 * half, count = _layout.PerSixteen ? 4 : 8;
-        switch (_layout.CodeBits)
-        {
-            case 8:
-                for (int i = 0; i < count; i++) Asm.vmovdqu32(Z(Codes + i), __zmmword_ptr[step + low + (64 * (first + i))]);
-                return;
-            case >= 4:
-                Nibbles(step + low, first, count);
-                break;
-            default:
-                BitPairs(step + low, first, count);
-                break;
-        }
-
-        if (_layout.CodeBits is 3 or 5) Masks(step + high, first, count);
-        if (_layout.CodeBits == 6) UpperPairs(step + high, first, count);
-        if (_layout.Codebook is null) return;
-        Asm.vbroadcasti32x4(Z(IntegerSums), _constant);
-        for (int i = 0; i < count; i++) Asm.vpshufb(Z(Codes + i), Z(IntegerSums), Z(Codes + i));
-    }
-
-    private void Nibbles(AssemblerMemoryOperand at, int first, int count)
-    {
-        for (int i = 0; i < 4; i++) Asm.vmovdqu32(Z(Codes + i), ZmmAt(at, 64 * i));
-        for (int i = 4; i < count; i++) Asm.vpsrlw(Z(Codes + i), Z(Codes + i - 4), 4);
-        if (first == 4)
-            for (int i = 0; i < 4; i++) Asm.vpsrlw(Z(Codes + i), Z(Codes + i), 4);
-        for (int i = 0; i < count; i++) Asm.vpandd(Z(Codes + i), Z(Codes + i), _mask);
-    }
-
-    private void BitPairs(AssemblerMemoryOperand at, int first, int count)
-    {
-        for (int i = count - 1; i >= 0; i--)
-        {
-            int vector = first + i, pair = vector % 4;
-            Asm.vmovdqu32(Z(Codes + i), ZmmAt(at, 64 * (vector / 4)));
-            if (pair > 0) Asm.vpsrlw(Z(Codes + i), Z(Codes + i), (byte)(2 * pair));
-            Asm.vpandd(Z(Codes + i), Z(Codes + i), _mask);
-        }
-    }
-
-    private void Masks(AssemblerMemoryOperand at, int first, int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            Asm.kmovq(k1, __qword_ptr[at + (8 * (first + i))]);
-            Asm.vpaddb(Z(Codes + i).k1, Z(Codes + i), _constant);
-        }
-    }
-
-    // code |= pair << 4, by moving bit pair j to bits 4 and 5 and merging under the constant 0x30: a | (b & c).
-    private void UpperPairs(AssemblerMemoryOperand at, int first, int count)
-    {
-        const byte Merge = 0xF8;
-        int moved = IntegerSums;
-        for (int i = 0; i < count; i++)
-        {
-            int vector = first + i, pair = vector % 4;
-            Asm.vmovdqu32(Z(moved), ZmmAt(at, 64 * (vector / 4)));
-            if (pair < 2) Asm.vpsllw(Z(moved), Z(moved), (byte)(4 - (2 * pair)));
-            if (pair > 2) Asm.vpsrlw(Z(moved), Z(moved), 2);
-            Asm.vpternlogd(Z(Codes + i), Z(moved), _constant, Merge);
-        }
     }
 
     private void Multiply(int firstToken, int count, int half, int outputs)
@@ -210,6 +118,4 @@ internal sealed class InterleavedKernel
     }
 
     private static int Field(int token, int field) => (token * InterleavedActivations.BlockBytes) + field;
-
-    private static AssemblerMemoryOperand ZmmAt(AssemblerMemoryOperand at, int offset) => __zmmword_ptr[at + offset];
 }

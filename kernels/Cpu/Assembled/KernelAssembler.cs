@@ -71,6 +71,12 @@ internal sealed class KernelAssembler
     /// <summary>A constant of 16 bytes.</summary>
     public AssemblerMemoryOperand Sixteen(byte[] bytes) => __xmmword_ptr[Constant(bytes)];
 
+    /// <summary>Fills a vector with sixteen equal 32-bit lanes.</summary>
+    public void Fill(int vector, uint number) => Asm.vpbroadcastd(Z(vector), __dword_ptr[Constant(BitConverter.GetBytes(number))]);
+
+    /// <summary>A constant's address as an operand.</summary>
+    public AssemblerMemoryOperand Memory(byte[] bytes) => __[Constant(bytes)];
+
     /// <summary>Of <see cref="Interleaved.KernelArguments"/>: takes where each stream begins. Uses rax.</summary>
     public void LoadStreams(ReadOnlySpan<AssemblerRegister64> streams)
     {

@@ -63,6 +63,7 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
 
     private readonly nint[] _kernels = new nint[(MaxTokens + 1) * (MaxStreams + 1)];
     private readonly Lock _assembling = new();
+    private nint _tileDecoder;
     private int _prepared;
 
     /// <summary>A layout of floating-point numbers.</summary>
@@ -137,6 +138,18 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
         return kernel;
     }
 
+    /// <summary>The function that decodes a group to tiles (<see cref="Tiles.TileLayout"/>), assembled when it is first asked for.</summary>
+    public nint TileDecoder()
+    {
+        if (Volatile.Read(ref _tileDecoder) == 0)
+        {
+            lock (_assembling)
+                if (_tileDecoder == 0) Volatile.Write(ref _tileDecoder, Assembled.TileDecodeKernel.Assemble(this));
+        }
+
+        return _tileDecoder;
+    }
+
     /// <summary>Begins to assemble the kernels that every run needs, beside whatever else goes on: the first assembly of a process takes a tenth of a second.</summary>
     public void Prepare()
     {
@@ -146,7 +159,8 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
             {
                 layout.Kernel(1, 1);
                 layout.Kernel(1, StreamsFor(1));
-                layout.Kernel(MaxTokens, 1);
+                if (Isa.HasAmx) layout.TileDecoder();
+                else layout.Kernel(MaxTokens, 1);
             },
             this, preferLocal: false);
     }

@@ -24,12 +24,24 @@ internal static unsafe class InterleavedScalar
         if (layout.Element == FloatElement.Single) return ((float*)group)[element];
         if (layout.Element == FloatElement.Half) return HalfAt(group, element);
         if (layout.Element == FloatElement.Brain) return BitConverter.UInt32BitsToSingle((uint)((ushort*)group)[element] << 16);
+        (nint block, nint step, int inStep, int half) = Locate(layout, group, column);
+        float weight = Scale(layout, (byte*)block, (byte*)step, row, half, minimum: false) * (Value(layout, (byte*)step, row, inStep) - layout.Offset);
+        return layout.HasMinimums ? weight + Scale(layout, (byte*)block, (byte*)step, row, half, minimum: true) : weight;
+    }
+
+    /// <summary>The scale of that weight, for a layout with codes.</summary>
+    public static float Scale(InterleavedLayout layout, byte* group, int row, int column)
+    {
+        (nint block, nint step, _, int half) = Locate(layout, group, column);
+        return Scale(layout, (byte*)block, (byte*)step, row, half, minimum: false);
+    }
+
+    private static (nint Block, nint Step, int InStep, int Half) Locate(InterleavedLayout layout, byte* group, int column)
+    {
         byte* block = group + ((long)(column / layout.BlockColumns) * layout.BlockBytes);
         int inBlock = column % layout.BlockColumns, inStep = inBlock % InterleavedLayout.StepColumns;
         byte* step = block + layout.HeaderBytes + (inBlock / InterleavedLayout.StepColumns * layout.StepBytes);
-        int half = layout.PerSixteen ? inStep / 16 : 0;
-        float weight = Scale(layout, block, step, row, half, minimum: false) * (Value(layout, step, row, inStep) - layout.Offset);
-        return layout.HasMinimums ? weight + Scale(layout, block, step, row, half, minimum: true) : weight;
+        return ((nint)block, (nint)step, inStep, layout.PerSixteen ? inStep / 16 : 0);
     }
 
     private static float Row(InterleavedLayout layout, byte* group, byte* activations, long blocks, int row, int token, int tokens)

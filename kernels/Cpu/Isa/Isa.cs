@@ -20,14 +20,17 @@ public enum IsaTier
 
     /// <summary>The same with 512-bit byte products (AVX-512 VNNI), by code that is assembled at run time: .NET 10 has no intrinsic for them.</summary>
     Avx512Vnni,
+
+    /// <summary>The same with tiles of bfloat16 numbers (AMX), by assembled code. Linux.</summary>
+    Amx,
 }
 
 /// <summary>
 /// The tier that kernels use in this process: what the processor and the runtime grant, lowered by the environment variable
-/// <c>QUERN_ISA</c> (<c>scalar</c>, <c>avx2</c>, <c>avxvnni</c>, <c>avx512</c> or <c>avx512vnni</c>). The values never change after start, so that the JIT
+/// <c>QUERN_ISA</c> (<c>scalar</c>, <c>avx2</c>, <c>avxvnni</c>, <c>avx512</c>, <c>avx512vnni</c> or <c>amx</c>). The values never change after start, so that the JIT
 /// folds them.
 /// </summary>
-public static class Isa
+public static partial class Isa
 {
     /// <summary>What the processor and the runtime grant, before <c>QUERN_ISA</c> is read.</summary>
     public static readonly IsaTier Detected = Detect();
@@ -47,6 +50,9 @@ public static class Isa
 
     /// <summary>True where assembled 512-bit kernels with byte products may run.</summary>
     public static readonly bool HasAvx512Vnni = Tier >= IsaTier.Avx512Vnni;
+
+    /// <summary>True where assembled kernels may use the tile unit.</summary>
+    public static readonly bool HasAmx = Tier >= IsaTier.Amx;
 
     /// <summary>The names that <c>QUERN_ISA</c> takes.</summary>
     public static IEnumerable<string> Names => Enum.GetValues<IsaTier>().Select(tier => tier.ToString().ToLowerInvariant());
@@ -68,11 +74,23 @@ public static class Isa
     {
         if (!Avx2.IsSupported || !Fma.IsSupported) return IsaTier.Scalar;
         if (!Avx512BW.IsSupported || !Avx512BW.VL.IsSupported || !Avx512DQ.IsSupported) return AvxVnni.IsSupported ? IsaTier.AvxVnni : IsaTier.Avx2;
-        return HasVnni512() && Assembled.ExecutableMemory.IsGranted ? IsaTier.Avx512Vnni : IsaTier.Avx512;
+        if (!HasVnni512() || !Assembled.ExecutableMemory.IsGranted) return IsaTier.Avx512;
+        return HasAmxTiles() ? IsaTier.Amx : IsaTier.Avx512Vnni;
     }
 
     // AVX512_VNNI is bit 11 of ECX in leaf 7. That the system saves the wide registers is known from AVX-512 itself.
     // Source: Intel 64 and IA-32 Software Developer's Manual, volume 2, CPUID.
     private static bool HasVnni512() =>
         RuntimeInformation.ProcessArchitecture == Architecture.X64 && (X86Base.CpuId(7, 0).Ecx & (1 << 11)) != 0;
+
+    // AMX-BF16 and AMX-TILE are bits 22 and 24 of EDX in leaf 7. A process has to ask before its threads may use tiles: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), which fails where
+    // the system does not save them. Source: Linux, Documentation/arch/x86/xstate.rst.
+    private static bool HasAmxTiles()
+    {
+        const int ArchPrctl = 158, RequestPermission = 0x1023, TileData = 18, Needed = (1 << 22) | (1 << 24);
+        return OperatingSystem.IsLinux() && (X86Base.CpuId(7, 0).Edx & Needed) == Needed && SystemCall(ArchPrctl, RequestPermission, TileData) == 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial nint SystemCall(nint number, nint first, nint second);
 }

@@ -1,6 +1,8 @@
+using Quern.Kernels.Cpu.Assembled;
 using Quern.Kernels.Cpu.Formats;
 using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.Memory;
+using Quern.Kernels.Cpu.Tiles;
 
 namespace Quern.Kernels.Cpu.MatMul;
 
@@ -12,6 +14,9 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
 {
     /// <summary>From how many tokens on decoding a panel costs less than another pass over the blocks for each token.</summary>
     internal const int PanelTokens = 12;
+
+    /// <summary>From how many tokens on decoding to tiles costs less than kernels over codes.</summary>
+    internal const int TileTokens = 32;
 
     private const int RowsPerChunk = 64;
     private const int TokensPerChunk = 8;
@@ -28,7 +33,8 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
     {
         if (weights.Interleaved is { } interleaved)
         {
-            Interleaved(x, interleaved, interleaved.Matrix(index), bias, y);
+            if (Isa.HasAmx && x.Rows >= TileTokens) Tiles(x, interleaved, interleaved.Matrix(index), bias, y);
+            else Interleaved(x, interleaved, interleaved.Matrix(index), bias, y);
             return;
         }
 
@@ -56,6 +62,31 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
         product.Choose(layout, x.Rows);
         team.Run(new PlaceJob(x, layout, product.X), x.Rows, TokensPerChunk);
         team.Run(product, weights.Groups, Math.Clamp(weights.Groups / (team.Threads * ChunksPerThread), InterleavedLayout.MaxStreams, GroupsPerChunk));
+    }
+
+    private void Tiles(Tensor x, InterleavedWeights weights, byte* matrix, float* bias, Tensor y)
+    {
+        InterleavedLayout layout = weights.Layout;
+        TileProduct product = new()
+        {
+            Weights = matrix,
+            GroupBytes = weights.GroupBytes,
+            BlockBytes = layout.BlockBytes,
+            BlockColumns = layout.BlockColumns,
+            Decode = (delegate* unmanaged<TileDecodeArguments*, void>)layout.TileDecoder(),
+            Rows = weights.Rows,
+            Cols = weights.Cols,
+            Tokens = x.Rows,
+            Bias = bias,
+            Y = (float*)y.Address,
+            YStride = y.Stride,
+        };
+        long activations = TileProduct.ActivationBytes(weights.Cols, x.Rows);
+        product.X = (byte*)scratch.Require(activations + (product.ScratchBytes * team.Threads));
+        product.Scratch = product.X + activations;
+        team.Run(new TileJob(x, product.X), x.Rows, TokensPerChunk);
+        int pairs = Math.Clamp((weights.Groups + 1) / 2 / (team.Threads * ChunksPerThread), 1, TileProduct.MaxGroups / 2);
+        team.Run(product, weights.Groups, 2 * pairs);
     }
 
     private void Rows(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)
@@ -118,6 +149,21 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
                 byte* group = _destination + ((long)_x.Cols / InterleavedLayout.StepColumns * first * _stepBytes);
                 if (_floats) InterleavedActivations.Place(source, _x.Cols, tokens, (float*)group + (token - first));
                 else InterleavedActivations.Quantize(source, _x.Cols, _offset, _perSixteen, tokens, group + ((token - first) * InterleavedActivations.BlockBytes));
+            }
+        }
+    }
+
+    private readonly struct TileJob(Tensor x, byte* tiles) : ITeamJob
+    {
+        private readonly Tensor _x = x;
+        private readonly byte* _tiles = tiles;
+
+        public void Run(int from, int to, int worker)
+        {
+            for (int token = from; token < to; token++)
+            {
+                byte* target = _tiles + (token / TileLayout.Rows * TileLayout.Bytes(_x.Cols)) + (token % TileLayout.Rows * 64);
+                TileActivations.Place((float*)_x.Address + ((nint)token * _x.Stride), _x.Cols, target);
             }
         }
     }

@@ -178,9 +178,13 @@ public abstract class BackendSuite
                 cases.Add(format.Info.Name, 3, 9, cols, mode);
                 cases.Add(format.Info.Name, 29, 39, cols, mode);
             }
+
+            // A prompt in which neither tokens nor rows fill tiles.
+            cases.Add(format.Info.Name, 61, 87, block == 1 ? 192 : cols, ComputeMode.Fast);
         }
 
         cases.Add("F32", 7, 33, 2500, ComputeMode.Exact);
+        foreach (string format in new[] { "Q4_0", "Q6_K", "BF16" }) cases.Add(format, 48, 600, 4352, ComputeMode.Fast);
         return cases;
     }
 

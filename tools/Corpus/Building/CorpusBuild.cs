@@ -20,6 +20,9 @@ internal sealed record BuildOptions(string Folder, uint Seed, int? Documents, lo
 
     /// <summary>Held-out documents, at most; a small corpus has a tenth of its documents.</summary>
     public int HeldOutDocuments { get; init; } = 4_000;
+
+    /// <summary>Documents that a training begins with, at most; a small corpus has a tenth of its documents.</summary>
+    public int BeginDocuments { get; init; } = 20_000;
 }
 
 /// <summary>Builds a corpus: vocabulary, token files, samples and card. The same options give the same bytes.</summary>
@@ -28,6 +31,9 @@ internal sealed class CorpusBuild(BuildOptions options, Action<string> report)
     public const string VocabularyName = "vocabulary.gguf";
     public const string TrainName = "train.tok";
     public const string HeldOutName = "heldout.tok";
+
+    /// <summary>What a training begins with: <see cref="DocumentKind.Echo"/> alone.</summary>
+    public const string BeginName = "begin.tok";
     public const string CardName = "card.json";
 
     /// <summary>The first training documents as text.</summary>
@@ -61,11 +67,13 @@ internal sealed class CorpusBuild(BuildOptions options, Action<string> report)
 
         int heldOutDocuments = Math.Min(options.HeldOutDocuments, Math.Max(1, (options.Documents ?? int.MaxValue) / 10));
         PartCounts heldOut = Write(stream, index => DocumentStream.HeldOutSeed(options.Seed, index), HeldOutName, HeldOutTextName, heldOutDocuments, null, int.MaxValue);
+        int beginDocuments = Math.Min(options.BeginDocuments, Math.Max(1, (options.Documents ?? int.MaxValue) / 10));
+        PartCounts begin = Write(stream, index => DocumentStream.BeginSeed(options.Seed, index), BeginName, null, beginDocuments, null, 0, DocumentKind.Echo);
         PartCounts train = Write(stream, index => DocumentStream.TrainSeed(options.Seed, index), TrainName, TrainSampleName, options.Documents, options.Tokens, SampledDocuments);
         Vocabulary vocabulary = tokenizer.Vocabulary;
         CorpusCard card = new(
             Recipe, options.Seed, Format, vocabulary.Count, DistinctWords(words), vocabularyDocuments,
-            vocabulary.Bos!.Value, vocabulary.Eos!.Value, vocabulary.Eot!.Value, train, heldOut);
+            vocabulary.Bos!.Value, vocabulary.Eos!.Value, vocabulary.Eot!.Value, train, heldOut, begin);
         File.WriteAllText(PathOf(CardName), card.ToJson());
         return card;
     }
@@ -82,12 +90,12 @@ internal sealed class CorpusBuild(BuildOptions options, Action<string> report)
         return new Dictionary<string, long>(counts.Counts, StringComparer.Ordinal);
     }
 
-    private PartCounts Write(DocumentStream stream, Func<int, ulong> seed, string name, string textName, int? documents, long? tokens, int sampled)
+    private PartCounts Write(DocumentStream stream, Func<int, ulong> seed, string name, string? textName, int? documents, long? tokens, int sampled, DocumentKind? kind = null)
     {
         PartCounts counts = new();
         using FileStream file = File.Create(PathOf(name));
-        using StreamWriter text = new(PathOf(textName));
-        foreach (EncodedDocument document in stream.Read(seed))
+        using TextWriter text = textName is null ? TextWriter.Null : new StreamWriter(PathOf(textName));
+        foreach (EncodedDocument document in stream.Read(seed, kind))
         {
             if (!_seen.Add(document.Hash))
             {

@@ -59,8 +59,9 @@ internal sealed record KindCounts(long Documents, long Tokens);
 /// <param name="EotToken">Ends a message, and so a chat document.</param>
 /// <param name="Train">Counts of train.tok.</param>
 /// <param name="HeldOut">Counts of heldout.tok.</param>
+/// <param name="Begin">Counts of begin.tok.</param>
 internal sealed record CorpusCard(
-    string Recipe, uint Seed, string Format, int VocabularySize, int DistinctWords, int VocabularyDocuments, int BosToken, int EosToken, int EotToken, PartCounts Train, PartCounts HeldOut)
+    string Recipe, uint Seed, string Format, int VocabularySize, int DistinctWords, int VocabularyDocuments, int BosToken, int EosToken, int EotToken, PartCounts Train, PartCounts HeldOut, PartCounts Begin)
 {
     private static readonly JsonSerializerOptions Options = new()
     {

@@ -24,20 +24,23 @@ internal sealed class DocumentStream(Tokenizer tokenizer)
     /// <summary>Seeds of the held-out documents, none of which is a training document's.</summary>
     public static ulong HeldOutSeed(uint corpus, int index) => ((ulong)corpus << 32) | 0x8000_0000 | (uint)index;
 
-    /// <summary>Encodes the documents of the seeds 0, 1, 2, … without end.</summary>
-    public IEnumerable<EncodedDocument> Read(Func<int, ulong> seed)
+    /// <summary>Seeds of the documents of <see cref="CorpusBuild.BeginName"/>, none of which is a training document's.</summary>
+    public static ulong BeginSeed(uint corpus, int index) => ((ulong)corpus << 32) | 0xC000_0000 | (uint)index;
+
+    /// <summary>Encodes the documents of the seeds 0, 1, 2, … without end, of all kinds or of one.</summary>
+    public IEnumerable<EncodedDocument> Read(Func<int, ulong> seed, DocumentKind? kind = null)
     {
         for (int first = 0; ; first += BatchSize)
         {
-            EncodedDocument[] batch = [.. Enumerable.Range(first, BatchSize).AsParallel().AsOrdered().Select(index => Encode(seed(index)))];
+            EncodedDocument[] batch = [.. Enumerable.Range(first, BatchSize).AsParallel().AsOrdered().Select(index => Encode(seed(index), kind))];
             foreach (EncodedDocument document in batch) yield return document;
         }
     }
 
     /// <summary>Encodes the document of a seed.</summary>
-    public EncodedDocument Encode(ulong seed)
+    public EncodedDocument Encode(ulong seed, DocumentKind? kind = null)
     {
-        Document document = DocumentWriter.Write(seed);
+        Document document = DocumentWriter.Write(seed, kind);
         string text = Marked(document);
         List<int> ids = new(text.Length / 3);
         tokenizer.Encode(text, ids, addSpecial: false, parseSpecial: true);

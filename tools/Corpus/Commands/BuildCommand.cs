@@ -16,7 +16,7 @@ internal static class BuildCommand
         Option<long?> tokens = new("--tokens") { Description = "how many training tokens, instead; the last document is whole" };
         Option<uint> seed = new("--seed") { Description = "seed of the corpus", DefaultValueFactory = _ => 1 };
         Command command = new("build", """
-            Builds a corpus and its vocabulary: vocabulary.gguf, train.tok, heldout.tok, corpus.txt, heldout.txt and card.json.
+            Builds a corpus and its vocabulary: vocabulary.gguf, train.tok, heldout.tok, begin.tok, corpus.txt, heldout.txt and card.json.
 
             Token files are little-endian 16-bit ids; card.json says which tokens begin and end a document, and counts everything.
             The same options give the same bytes on every machine.

@@ -9,6 +9,7 @@ internal enum DocumentKind
     Questions,
     Arithmetic,
     Record,
+    Echo,
 }
 
 /// <summary>One message of a chat.</summary>

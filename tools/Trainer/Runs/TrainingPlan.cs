@@ -12,6 +12,9 @@ internal sealed record TrainingPlan
     /// <summary>Steps of the whole run.</summary>
     public int Steps { get; init; } = 5000;
 
+    /// <summary>Steps at the beginning that read <c>begin.tok</c> in place of <c>train.tok</c>: simple text that teaches early what the rest needs.</summary>
+    public int BeginSteps { get; init; }
+
     /// <summary>Highest learning rate.</summary>
     public double LearningRate { get; init; } = 2e-3;
 
@@ -71,6 +74,7 @@ internal sealed record TrainingPlan
         Within(Sequences, 1, 1 << 20, "sequences");
         Within(SequencesPerPass, 1, Sequences, "sequencesPerPass");
         Within(Steps, 1, int.MaxValue, "steps");
+        Within(BeginSteps, 0, Steps, "beginSteps");
         Within(WarmupSteps, 0, int.MaxValue, "warmupSteps");
         Within(EvaluateEvery, 1, int.MaxValue, "evaluateEvery");
         Within(EvaluationSequences, 1, int.MaxValue, "evaluationSequences");

@@ -10,7 +10,7 @@ using Quern.Trainer.Products;
 namespace Quern.Trainer.Runs;
 
 /// <summary>Where a run reads and writes.</summary>
-/// <param name="Data">Folder with <c>train.tok</c>, <c>heldout.tok</c> and <c>vocabulary.gguf</c>.</param>
+/// <param name="Data">Folder with <c>train.tok</c>, <c>heldout.tok</c>, where the plan asks for it <c>begin.tok</c>, and <c>vocabulary.gguf</c>.</param>
 /// <param name="Output">Folder for <c>checkpoint.gguf</c>, <c>log.csv</c> and <c>loss.svg</c>.</param>
 internal sealed record RunFolders(string Data, string Output)
 {
@@ -28,6 +28,7 @@ internal sealed unsafe class TrainingRun : IDisposable
     private readonly RunFolders _folders;
     private readonly TokenizerKeys _tokenizer;
     private readonly TokenFile _train, _heldOut;
+    private readonly TokenFile? _begin;
     private readonly AdamW _adam;
     private readonly TokenBatch[] _passes;
     private readonly TokenBatch _evaluation;
@@ -51,6 +52,7 @@ internal sealed unsafe class TrainingRun : IDisposable
         using (GgufFile file = GgufFile.Open(vocabulary)) _tokenizer = TokenizerKeys.Read(file, shape.Vocabulary);
         _train = TokenFile.Read(Path.Combine(folders.Data, "train.tok"), shape.Vocabulary, _tokenizer.Bos, shape.Context);
         _heldOut = TokenFile.Read(Path.Combine(folders.Data, "heldout.tok"), shape.Vocabulary, _tokenizer.Bos, shape.Context);
+        if (config.Training.BeginSteps > 0) _begin = TokenFile.Read(Path.Combine(folders.Data, "begin.tok"), shape.Vocabulary, _tokenizer.Bos, shape.Context);
         if (teacher is not null && (teacher.Shape.Vocabulary != shape.Vocabulary || teacher.Shape.Context < shape.Context))
             throw new InvalidDataException(
                 $"the teacher has {teacher.Shape.Vocabulary} tokens and a context of {teacher.Shape.Context}; expected {shape.Vocabulary} tokens and at least {shape.Context}");
@@ -150,7 +152,7 @@ internal sealed unsafe class TrainingRun : IDisposable
         double weight = 0, loss = 0;
         for (int i = 0; i < _passes.Length; i++)
         {
-            Windows.FillStep(_train, plan, step, i * plan.SequencesPerPass, _passes[i]);
+            Windows.FillStep(step < plan.BeginSteps ? _begin! : _train, plan, step, i * plan.SequencesPerPass, _passes[i]);
             weight += _passes[i].TotalWeight;
         }
 

@@ -1,0 +1,172 @@
+using System.Runtime.InteropServices;
+using Iced.Intel;
+using Quern.Kernels.Cpu.Tiles;
+using static Iced.Intel.AssemblerRegisters;
+using static Quern.Kernels.Cpu.Assembled.KernelAssembler;
+
+namespace Quern.Kernels.Cpu.Assembled;
+
+/// <summary>What a product of tiles gets, by address; it is used up by the call.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct TileProductArguments
+{
+    /// <summary>The first step of sixteen tokens.</summary>
+    public byte* Activations;
+
+    /// <summary>Bytes from there to the next sixteen tokens.</summary>
+    public long ActivationBytes;
+
+    /// <summary>The first step of sixteen weight rows.</summary>
+    public byte* Weights;
+
+    /// <summary>Bytes from there to the next sixteen rows.</summary>
+    public long WeightBytes;
+
+    /// <summary>Steps to multiply, at least 1.</summary>
+    public long Steps;
+
+    /// <summary>How many times sixteen or thirty-two rows, as the kernel has them.</summary>
+    public long Turns;
+
+    /// <summary>[tokens, rows] of the first rows.</summary>
+    public float* Y;
+
+    /// <summary>Bytes from a token's outputs to the next one's.</summary>
+    public long YTokenBytes;
+
+    /// <summary>0 to write y, 1 to add to it.</summary>
+    public long Adds;
+}
+
+/// <summary>
+/// Assembles the product of bfloat16 tiles for the tile unit, one or two tiles of tokens by one or two of weight rows:
+/// <c>y[t, r] (+)= Σ_k x[t, k] · w[r, k]</c>, sums in binary32. Two by two take four loads for four products of sixteen cycles each, which is what the loads allow.
+/// The tile configuration is loaded when the call begins and given back when it ends, so that nothing of it outlives the call.
+/// Registers: tmm0–3 sums, 4 and 5 activations, 6 and 7 weights. <see cref="TileScalar"/> is what it means.
+/// Source: Intel 64 and IA-32 Software Developer's Manual, volume 2, TDPBF16PS, LDTILECFG.
+/// </summary>
+internal sealed class TileProductKernel
+{
+    private const int ActivationsField = 0, ActivationBytesField = 8, WeightsField = 16, WeightBytesField = 24, StepsField = 32, TurnsField = 40, YField = 48, YTokenBytesField = 56, AddsField = 64;
+    private static readonly AssemblerRegisterTMM[] Sums = [tmm0, tmm1, tmm2, tmm3], Activations = [tmm4, tmm5], Weights = [tmm6, tmm7];
+    private static readonly nint[] Kernels = new nint[4];
+    private static readonly Lock Assembling = new();
+
+    private readonly int _tokenTiles, _rowTiles;
+    private readonly KernelAssembler _kernel = new();
+
+    private TileProductKernel(int tokenTiles, int rowTiles) => (_tokenTiles, _rowTiles) = (tokenTiles, rowTiles);
+
+    private Assembler Asm => _kernel.Asm;
+
+    /// <summary>The address of a function that takes <see cref="TileProductArguments"/> by address, assembled when it is first asked for.</summary>
+    /// <param name="tokenTiles">1 or 2 times sixteen tokens.</param>
+    /// <param name="rowTiles">1 or 2 times sixteen weight rows a turn.</param>
+    public static nint Find(int tokenTiles, int rowTiles)
+    {
+        ref nint kernel = ref Kernels[(2 * (tokenTiles - 1)) + rowTiles - 1];
+        if (Volatile.Read(ref kernel) == 0)
+        {
+            lock (Assembling)
+                if (kernel == 0) Volatile.Write(ref kernel, ExecutableMemory.Keep(new TileProductKernel(tokenTiles, rowTiles).Write()));
+        }
+
+        return kernel;
+    }
+
+    // Palette 1; eight tiles of sixteen rows of 64 bytes.
+    private static byte[] Configuration()
+    {
+        byte[] bytes = new byte[64];
+        bytes[0] = 1;
+        for (int tile = 0; tile < 8; tile++) (bytes[16 + (2 * tile)], bytes[48 + tile]) = (64, 16);
+        return bytes;
+    }
+
+    private byte[] Write()
+    {
+        _kernel.Begin();
+        Asm.ldtilecfg(_kernel.Memory(Configuration()));
+        Asm.mov(ebx, 64);
+        Label turn = Asm.CreateLabel();
+        Asm.Label(ref turn);
+        Begin();
+        _kernel.Load(rax, ActivationsField);
+        _kernel.Load(rdx, WeightsField);
+        if (_tokenTiles == 2) Second(rcx, rax, ActivationBytesField);
+        if (_rowTiles == 2) Second(r8, rdx, WeightBytesField);
+        _kernel.Load(r12, StepsField);
+        _kernel.Repeat(r12, Step);
+        Outputs((sum, at) => Asm.tilestored(at, sum));
+        _kernel.Load(rax, WeightBytesField);
+        if (_rowTiles == 2) Asm.add(rax, rax);
+        Asm.add(__qword_ptr[Arguments + WeightsField], rax);
+        Asm.add(__qword_ptr[Arguments + YField], _rowTiles * TileLayout.Rows * sizeof(float));
+        Asm.dec(__qword_ptr[Arguments + TurnsField]);
+        Asm.jnz(turn);
+        Asm.tilerelease();
+        _kernel.End();
+        return _kernel.ToBytes();
+    }
+
+    private void Second(AssemblerRegister64 target, AssemblerRegister64 first, int distanceField)
+    {
+        _kernel.Load(target, distanceField);
+        Asm.add(target, first);
+    }
+
+    private void Begin()
+    {
+        Label zero = Asm.CreateLabel(), done = Asm.CreateLabel();
+        Asm.cmp(__qword_ptr[Arguments + AddsField], 0);
+        Asm.je(zero);
+        Outputs((sum, at) => Asm.tileloadd(sum, at));
+        Asm.jmp(done);
+        Asm.Label(ref zero);
+        Outputs((sum, _) => Asm.tilezero(sum));
+        Asm.Label(ref done);
+        Asm.nop(); // a label needs an instruction of its own
+    }
+
+    private void Outputs(Action<AssemblerRegisterTMM, AssemblerMemoryOperand> act)
+    {
+        _kernel.Load(r9, YField);
+        _kernel.Load(r10, YTokenBytesField);
+        for (int t = 0; t < _tokenTiles; t++)
+        {
+            if (t > 0)
+            {
+                Asm.mov(r12, r10);
+                Asm.shl(r12, 4);
+                Asm.add(r9, r12);
+            }
+
+            for (int r = 0; r < _rowTiles; r++) act(Sums[(2 * t) + r], __[r9 + (r10 * 1) + (r * TileLayout.Rows * sizeof(float))]);
+        }
+    }
+
+    // Loads and products take turns: each product needs only what was loaded before it.
+    private void Step()
+    {
+        Asm.tileloadd(Weights[0], __[rdx + (rbx * 1)]);
+        Asm.tileloadd(Activations[0], __[rax + (rbx * 1)]);
+        Asm.tdpbf16ps(Sums[0], Activations[0], Weights[0]);
+        if (_rowTiles == 2)
+        {
+            Asm.tileloadd(Weights[1], __[r8 + (rbx * 1)]);
+            Asm.tdpbf16ps(Sums[1], Activations[0], Weights[1]);
+        }
+
+        if (_tokenTiles == 2)
+        {
+            Asm.tileloadd(Activations[1], __[rcx + (rbx * 1)]);
+            Asm.tdpbf16ps(Sums[2], Activations[1], Weights[0]);
+            if (_rowTiles == 2) Asm.tdpbf16ps(Sums[3], Activations[1], Weights[1]);
+            Asm.add(rcx, TileLayout.TileBytes);
+        }
+
+        if (_rowTiles == 2) Asm.add(r8, TileLayout.TileBytes);
+        Asm.add(rax, TileLayout.TileBytes);
+        Asm.add(rdx, TileLayout.TileBytes);
+    }
+}

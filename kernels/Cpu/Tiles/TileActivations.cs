@@ -1,0 +1,41 @@
+using System.Runtime.Intrinsics;
+
+namespace Quern.Kernels.Cpu.Tiles;
+
+/// <summary>Writes activations as <see cref="TileLayout"/> has them, rounded to the nearest bfloat16 number, to even in the middle.</summary>
+internal static unsafe class TileActivations
+{
+    /// <summary>Writes one token's values, 512 bits wide.</summary>
+    /// <param name="x">[cols].</param>
+    /// <param name="cols">A multiple of 32.</param>
+    /// <param name="target">The token's row in its first tile; 64-byte aligned.</param>
+    public static void Place(float* x, int cols, byte* target)
+    {
+        for (int k = 0; k < cols; k += TileLayout.StepColumns, target += TileLayout.TileBytes)
+        {
+            Vector512<uint> low = Round(Vector512.Load(x + k)), high = Round(Vector512.Load(x + k + 16));
+            ((low >> 16) | (high & Vector512.Create(0xffff0000u))).Store((uint*)target);
+        }
+    }
+
+    /// <summary>The same, in the obvious way.</summary>
+    public static void PlaceScalar(float* x, int cols, byte* target)
+    {
+        for (int k = 0; k < cols; k += TileLayout.StepColumns, target += TileLayout.TileBytes)
+            for (int p = 0; p < 16; p++)
+                ((uint*)target)[p] = (Round(x[k + p]) >> 16) | (Round(x[k + 16 + p]) & 0xffff0000u);
+    }
+
+    private static Vector512<uint> Round(Vector512<float> x)
+    {
+        Vector512<uint> bits = x.AsUInt32();
+        Vector512<uint> rounded = bits + Vector512.Create(0x7fffu) + ((bits >> 16) & Vector512<uint>.One);
+        return Vector512.ConditionalSelect(Vector512.Equals(x, x).AsUInt32(), rounded, Vector512.Create(0x7fc00000u));
+    }
+
+    private static uint Round(float x)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(x);
+        return float.IsNaN(x) ? 0x7fc00000u : bits + 0x7fff + ((bits >> 16) & 1);
+    }
+}

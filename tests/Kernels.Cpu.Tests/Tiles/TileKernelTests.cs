@@ -1,0 +1,168 @@
+using Quern.Kernels.Cpu.Assembled;
+using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Interleaved;
+using Quern.Kernels.Cpu.Tests.Formats;
+using Quern.Kernels.Cpu.Tests.Interleaved;
+using Quern.Kernels.Cpu.Tiles;
+using Quern.TestKit;
+
+namespace Quern.Kernels.Cpu.Tests.Tiles;
+
+/// <summary>Rungs 2 and 3 of the ladder for the tile unit: double precision, the scalar meaning, the assembled code of every format and shape.</summary>
+public unsafe class TileKernelTests
+{
+    private static readonly float[] Hostile = [0, -0f, 1e-45f, -1e-40f, 3.4e38f, -3e38f, float.PositiveInfinity, float.NaN, 0.5f, -127, 126.5f, 1.00390625f, 1.01171875f];
+
+    public static TheoryData<string> Formats => InterleavedProbe.Formats;
+
+    [TierTheory(IsaTier.Avx2)]
+    [MemberData(nameof(Formats))]
+    public void ScalarTilesHoldTheWeights(string name) => Decode(name, assembled: false);
+
+    [TierTheory(IsaTier.Amx)]
+    [MemberData(nameof(Formats))]
+    public void AssembledTilesHoldTheWeights(string name) => Decode(name, assembled: true);
+
+    [TierTheory(IsaTier.Amx)]
+    [InlineData("Q8_0")]
+    [InlineData("Q6_K")]
+    public void CuttingDoesNotShrinkWeightsOnTheMean(string name)
+    {
+        WeightFormat format = FormatProbe.Find(name);
+        using InterleavedProbe probe = new(format, new Random(3), 16, 16 * InterleavedProbe.BlockColumns(format));
+        using GuardedMemory tiles = Tiles(probe, assembled: true);
+        double dot = 0, square = 0;
+        for (int row = 0; row < 16; row++)
+            for (int k = 0; k < probe.Cols; k++)
+            {
+                double weight = probe.Weights[(row * probe.Cols) + k];
+                dot += weight * TileScalar.Weight(tiles.Start, row, k);
+                square += weight * weight;
+            }
+
+        Assert.InRange(dot / square, 1 - 2e-4, 1 + 2e-4);
+    }
+
+    [TierTheory(IsaTier.Amx)]
+    [InlineData(1, 1)]
+    [InlineData(1, 2)]
+    [InlineData(2, 1)]
+    [InlineData(2, 2)]
+    public void ProductsAgreeWithScalar(int tokenTiles, int rowTiles)
+    {
+        Random random = new(4);
+        for (int steps = 1; steps <= 5; steps++)
+            for (int turns = 1; turns <= 3; turns++)
+                foreach (int adds in new[] { 0, 1 }) Product(random, tokenTiles, rowTiles, steps, turns, adds);
+    }
+
+    [TierTheory(IsaTier.Avx512)]
+    [InlineData(32)]
+    [InlineData(96)]
+    public void ActivationsAreTheSameBytesAtEveryWidth(int cols)
+    {
+        Random random = new(5);
+        for (int round = 0; round < 40; round++)
+        {
+            using GuardedMemory x = new(cols * sizeof(float)), wide = new(cols / 32 * TileLayout.TileBytes), scalar = new(wide.Length);
+            float* values = (float*)x.Start;
+            for (int i = 0; i < cols; i++)
+                values[i] = random.Next(4) == 0 ? Hostile[random.Next(Hostile.Length)] : (float)(random.NextDouble() - 0.5) * MathF.Pow(2, random.Next(-20, 20));
+            wide.Span.Fill(0x77);
+            scalar.Span.Fill(0x77);
+            int token = random.Next(16);
+            TileActivations.Place(values, cols, wide.Start + (64 * token));
+            TileActivations.PlaceScalar(values, cols, scalar.Start + (64 * token));
+            Assert.Equal(scalar.Span.ToArray(), wide.Span.ToArray());
+            for (int k = 0; k < cols; k++)
+                if (float.IsNormal(values[k]) && Math.Abs(values[k]) < 3.38e38f)
+                    Assert.InRange(TileScalar.Activation(scalar.Start, token, k) / (double)values[k], 1 - (1 / 256.0), 1 + (1 / 256.0));
+        }
+    }
+
+    private static void Decode(string name, bool assembled)
+    {
+        WeightFormat format = FormatProbe.Find(name);
+        Random random = new(1);
+        for (int blocks = 1; blocks <= 3; blocks++)
+        {
+            using InterleavedProbe probe = new(format, random, 16, blocks * InterleavedProbe.BlockColumns(format));
+            using GuardedMemory tiles = Tiles(probe, assembled);
+            for (int row = 0; row < 16; row++)
+                for (int step = 0; step < probe.Cols; step += 32)
+                {
+                    ReadOnlySpan<float> weights = probe.Weights.AsSpan((row * probe.Cols) + step, 32);
+                    for (int k = 0; k < 32; k++)
+                    {
+                        // A code is taken off a power of two, 2^7 or 2^15, in units of the scale.
+                        double unit = probe.Layout.Element != FloatElement.None ? 0 : Math.Abs(InterleavedScalar.Scale(probe.Layout, probe.Groups.Start, row, step + k));
+                        double got = TileScalar.Weight(tiles.Start, row, step + k), allowed = (Math.Abs(weights[k]) / 128) + (unit / 400);
+                        Assert.True(Math.Abs(got - weights[k]) <= allowed, $"{name}, row {row}, column {step + k}: {got:R}, expected {weights[k]:R} within {allowed:g3}");
+                    }
+                }
+        }
+    }
+
+    private static GuardedMemory Tiles(InterleavedProbe probe, bool assembled)
+    {
+        GuardedMemory tiles = new((int)TileLayout.Bytes(probe.Cols));
+        tiles.Span.Fill(0xEE);
+        TileDecodeArguments arguments = new() { Weights = probe.Groups.Start, Blocks = probe.Cols / probe.Layout.BlockColumns, Tiles = tiles.Start };
+        if (assembled) ((delegate* unmanaged<TileDecodeArguments*, void>)probe.Layout.TileDecoder())(&arguments);
+        else TileScalar.Decode(probe.Layout, in arguments);
+        return tiles;
+    }
+
+    private static void Product(Random random, int tokenTiles, int rowTiles, int steps, int turns, int adds)
+    {
+        const int Pad = 16;
+        int tokens = 16 * tokenTiles, rows = 16 * rowTiles * turns, stride = rows + Pad;
+        using GuardedMemory x = Numbers(random, tokenTiles * steps), w = Numbers(random, rowTiles * turns * steps), y = new(sizeof(float) * ((stride * tokens) - Pad));
+        float* outputs = (float*)y.Start;
+        float[] scalar = new float[stride * tokens];
+        for (int i = 0; i < (stride * tokens) - Pad; i++) outputs[i] = scalar[i] = 1 + (i % 3);
+        TileProductArguments arguments = new()
+        {
+            Activations = x.Start,
+            ActivationBytes = steps * TileLayout.TileBytes,
+            Weights = w.Start,
+            WeightBytes = steps * TileLayout.TileBytes,
+            Steps = steps,
+            Turns = turns,
+            YTokenBytes = stride * sizeof(float),
+            Adds = adds,
+        };
+        fixed (float* reference = scalar)
+        {
+            arguments.Y = reference;
+            TileScalar.Multiply(in arguments, tokenTiles, rowTiles);
+        }
+
+        arguments.Y = outputs;
+        ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(tokenTiles, rowTiles))(&arguments);
+        for (int t = 0; t < tokens; t++)
+            for (int r = 0; r < (t == tokens - 1 ? rows : stride); r++)
+            {
+                int at = (t * stride) + r;
+                double exact = r >= rows || adds == 1 ? 1 + (at % 3) : 0, size = Math.Abs(exact);
+                for (int k = 0; k < 32 * steps && r < rows; k++)
+                {
+                    double product = (double)TileScalar.Activation(x.Start + (t / 16 * steps * TileLayout.TileBytes), t % 16, k)
+                        * TileScalar.Weight(w.Start + (r / 16 * steps * TileLayout.TileBytes), r % 16, k);
+                    exact += product;
+                    size += Math.Abs(product);
+                }
+
+                Assert.True(Math.Abs(scalar[at] - exact) <= 1e-6 * size, $"scalar, token {t}, row {r}: {scalar[at]:R}, exact {exact:R}");
+                Assert.True(Math.Abs(outputs[at] - exact) <= 1e-6 * size, $"{tokenTiles} x {rowTiles}, {steps} steps, {turns} turns, token {t}, row {r}: {outputs[at]:R}, exact {exact:R}");
+            }
+    }
+
+    private static GuardedMemory Numbers(Random random, int tiles)
+    {
+        GuardedMemory memory = new(tiles * TileLayout.TileBytes);
+        ushort* numbers = (ushort*)memory.Start;
+        for (int i = 0; i < memory.Length / 2; i++) numbers[i] = (ushort)(BitConverter.SingleToUInt32Bits((float)(random.NextDouble() - 0.5) * MathF.Pow(2, random.Next(-6, 6))) >> 16);
+        return memory;
+    }
+}
