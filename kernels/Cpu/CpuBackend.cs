@@ -107,12 +107,22 @@ public sealed unsafe class CpuBackend : Backend
     public override void Attention(Tensor queries, Batch batch, int layer, KvCache cache, AttentionOptions options, Tensor y)
     {
         LayerPages pages = ((PagedKv)cache).Layer(layer);
-        byte* scratch = (byte*)_scratch.Require(FlashAttention.ScratchBytes(pages.Layer, options.Heads) * _team.Threads);
         fixed (SequenceRun* runs = batch.Runs)
         fixed (int* tables = batch.BlockTables)
         {
-            FlashAttention job = new(queries, new BatchView(runs, batch.RunCount, tables), pages, options, y, scratch);
-            _team.Run(job, job.Items, 1);
+            BatchView view = new(runs, batch.RunCount, tables);
+            if (Isa.HasAmx && Mode == ComputeMode.Fast && TileAttention.Serves(pages.Layer, options.Heads, batch.Runs[..batch.RunCount]))
+            {
+                TileAttention job = new(queries, view, pages, options, y);
+                job.Scratch = (byte*)_scratch.Require(job.ScratchBytes * _team.Threads);
+                _team.Run(job, job.Items, 1);
+            }
+            else
+            {
+                FlashAttention job = new(queries, view, pages, options, y);
+                job.Scratch = (byte*)_scratch.Require(job.ScratchBytes * _team.Threads);
+                _team.Run(job, job.Items, 1);
+            }
         }
     }
 

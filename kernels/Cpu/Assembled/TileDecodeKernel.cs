@@ -10,7 +10,7 @@ namespace Quern.Kernels.Cpu.Assembled;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct TileDecodeArguments
 {
-    /// <summary>A group's first block.</summary>
+    /// <summary>The first block of sixteen rows.</summary>
     public byte* Weights;
 
     /// <summary>Blocks to decode, at least 1.</summary>
@@ -18,19 +18,25 @@ internal unsafe struct TileDecodeArguments
 
     /// <summary>Destination, a tile for each step of 32 columns; 64-byte aligned.</summary>
     public byte* Tiles;
+
+    /// <summary>Of numbers without codes: bytes from a column of sixteen to the next.</summary>
+    public long ColumnBytes;
+
+    /// <summary>Of the same: bytes from a block of 32 columns to the next.</summary>
+    public long BlockBytes;
 }
 
 /// <summary>
-/// Assembles the way from a group of sixteen interleaved rows to tiles of bfloat16 numbers (<see cref="Tiles.TileLayout"/>): of every step, row p of the tile pairs columns p and 16 + p.
+/// Assembles the way from the codes of a group of sixteen interleaved rows to tiles of bfloat16 numbers (<see cref="Tiles.TileLayout"/>): of every step, row p of the tile pairs columns p and 16 + p.
 /// A code becomes a binary32 number without a conversion: put into the fraction of a power of two it is that power plus the code, and the multiply-add with the scale that follows takes the power
 /// off again with the offset. Two such numbers are cut to their upper halves and put side by side; scales are raised a little so that cutting does not shrink weights on the mean.
-/// Registers: zmm0–7 codes, 8 and 9 scale and what is added for the first sixteen columns, 11 and 12 the same for the last, 13 and 14 the pair, 15 scratch, 16–19 constants.
+/// Registers: zmm0–7 codes, 8 and 9 scale and what is added for the first sixteen columns, 11 and 12 the same for the last, 13 and 14 the pair, 16–18 constants.
 /// <see cref="Tiles.TileScalar"/> is what it means.
 /// Source: Intel 64 and IA-32 Software Developer's Manual, volume 1, 18.3 (bfloat16 tiles).
 /// </summary>
 internal sealed class TileDecodeKernel
 {
-    private const int LowScale = 8, LowAdded = 9, HighScale = 11, HighAdded = 12, Low = 13, High = 14, CodeMask = 16, Power = 17, UpperHalf = 18, HalfUnit = 19;
+    private const int LowScale = 8, LowAdded = 9, HighScale = 11, HighAdded = 12, Low = 13, High = 14, CodeMask = 16, Power = 17, UpperHalf = 18;
 
     /// <summary>(a and b) or c, as the instruction's truth table.</summary>
     private const byte AndOr = 0xEA;
@@ -55,21 +61,15 @@ internal sealed class TileDecodeKernel
 
     private byte[] Write()
     {
-        bool codes = _layout.Element == FloatElement.None;
         _kernel.Begin();
-        if (codes) _reader.PlaceConstants();
+        _reader.PlaceConstants();
         _kernel.Load(rdx, 0);
         _kernel.Load(rcx, 8);
         _kernel.Load(rax, 16);
         _kernel.Fill(UpperHalf, 0xffff0000);
-        _kernel.Fill(HalfUnit, 0x8000);
-        if (codes)
-        {
-            _kernel.Fill(CodeMask, 0xffu << CodeShift);
-            _kernel.Fill(Power, BitConverter.SingleToUInt32Bits(1 << (23 - CodeShift)));
-        }
-
-        _kernel.Repeat(rcx, codes ? Block : Floats);
+        _kernel.Fill(CodeMask, 0xffu << CodeShift);
+        _kernel.Fill(Power, BitConverter.SingleToUInt32Bits(1 << (23 - CodeShift)));
+        _kernel.Repeat(rcx, Block);
         _kernel.End();
         return _kernel.ToBytes();
     }
@@ -143,40 +143,5 @@ internal sealed class TileDecodeKernel
         Asm.vpsrld(Z(Low), Z(Low), 16);
         Asm.vpternlogd(Z(High), Z(UpperHalf), Z(Low), AndOr);
         Asm.vmovdqa64(__zmmword_ptr[rax + (64 * row)], Z(High));
-    }
-
-    // A block of 32 columns, each the numbers of its sixteen rows.
-    private void Floats()
-    {
-        int columnBytes = _layout.BlockBytes / _layout.BlockColumns;
-        for (int row = 0; row < 16; row++)
-        {
-            Number(Low, row * columnBytes);
-            Number(High, (16 + row) * columnBytes);
-            Pair(row);
-        }
-
-        Asm.add(rdx, _layout.BlockBytes);
-        Asm.add(rax, Tiles.TileLayout.TileBytes);
-    }
-
-    // Rounded by adding half a unit of what stays; bfloat16 numbers are what they are.
-    private void Number(int target, int offset)
-    {
-        switch (_layout.Element)
-        {
-            case FloatElement.Brain:
-                Asm.vpmovzxwd(Z(target), __ymmword_ptr[rdx + offset]);
-                Asm.vpslld(Z(target), Z(target), 16);
-                return;
-            case FloatElement.Half:
-                Asm.vcvtph2ps(Z(target), __ymmword_ptr[rdx + offset]);
-                break;
-            default:
-                Asm.vmovups(Z(target), __zmmword_ptr[rdx + offset]);
-                break;
-        }
-
-        Asm.vpaddd(Z(target), Z(target), Z(HalfUnit));
     }
 }

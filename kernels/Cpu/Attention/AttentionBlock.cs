@@ -4,11 +4,24 @@ using Quern.Kernels.Cpu.Numerics;
 
 namespace Quern.Kernels.Cpu.Attention;
 
-/// <summary>How scores are made, as numbers: jobs hold no references.</summary>
-/// <param name="Scale">Factor on q Kᵀ.</param>
-/// <param name="SoftCap">0, or c in <c>c · tanh(s / c)</c>.</param>
-/// <param name="Window">0, or how many slots a query sees.</param>
-internal readonly record struct Scoring(float Scale, float SoftCap, int Window);
+/// <summary>How scores are made (<see cref="AttentionOptions"/>), as numbers: jobs hold no references.</summary>
+internal readonly unsafe struct Scoring(AttentionOptions options)
+{
+    private readonly int _heads = options.Heads;
+
+    public readonly float Scale = options.Scale, SoftCap = options.SoftCap, AlibiMaxBias = options.AlibiMaxBias;
+
+    public readonly int Window = options.Window;
+
+    /// <summary>[heads] or null.</summary>
+    public readonly float* Sinks = options.Sinks is { } sinks ? (float*)sinks.Address : null;
+
+    /// <summary>The oldest slot that a query sees.</summary>
+    public int Oldest(int slot) => Window == 0 ? 0 : Math.Max(0, slot - Window + 1);
+
+    /// <summary>The slope of a query head's linear bias; 0 without.</summary>
+    public float Slope(int head) => new AttentionOptions(_heads, 1) { AlibiMaxBias = AlibiMaxBias }.AlibiSlope(head);
+}
 
 /// <summary>
 /// What <see cref="FlashAttention"/> does with four queries and two pages of 32 slots. Each step is a method of its own that calls nothing in its loop, so that the

@@ -6,8 +6,7 @@ namespace Quern.Kernels.Cpu.Attention;
 /// queries that share a KV head: all heads of its group, of one or more neighbouring tokens; a page is read and widened once for the tile.
 /// Source: Milakov and Gimelshein 2018, arXiv 1805.02867; Dao et al. 2022, arXiv 2205.14135.
 /// </summary>
-internal readonly unsafe struct FlashAttention(
-    Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y, byte* scratch) : ITeamJob
+internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y) : ITeamJob
 {
     private const int Block = AttentionBlock.Rows;
     private const int PageTokens = KvLayout.PageTokens, Pages = AttentionBlock.Pages, Keys = AttentionBlock.Keys;
@@ -18,114 +17,69 @@ internal readonly unsafe struct FlashAttention(
     private readonly Tensor _queries = queries;
     private readonly BatchView _batch = batch;
     private readonly LayerPages _pages = pages;
-    private readonly Scoring _scoring = new(options.Scale, options.SoftCap, options.Window);
-    private readonly int _heads = options.Heads;
-    private readonly float _alibi = options.AlibiMaxBias;
-    private readonly float* _sinks = options.Sinks is { } sinks ? (float*)sinks.Address : null;
+    private readonly QueryTiles _tiles = new(batch, pages.Layer.Heads, options.Heads / pages.Layer.Heads, TileRows);
+    private readonly Scoring _scoring = new(options);
     private readonly Tensor _y = y;
-    private readonly byte* _scratch = scratch;
 
-    private int Group => _heads / _pages.Layer.Heads;
+    /// <summary>Memory of all workers, <see cref="ScratchBytes"/> each.</summary>
+    public byte* Scratch;
 
     /// <summary>Number of items: pass it to the team.</summary>
-    public int Items
-    {
-        get
-        {
-            int items = 0;
-            for (int i = 0; i < _batch.RunCount; i++) items += Tiles(_batch.Run(i)) * _pages.Layer.Heads;
-            return items;
-        }
-    }
+    public readonly int Items => _tiles.Count;
 
     /// <summary>Bytes of one worker's scratch memory.</summary>
-    public static long ScratchBytes(KvLayer layer, int heads)
+    public readonly long ScratchBytes =>
+        sizeof(float) * ((Keys * (_pages.Layer.KeyLength + _pages.ValueStride)) + (Block * Keys) + SoftmaxRows.Floats(PaddedRows, _pages.ValueStride) + 16);
+
+    private readonly int PaddedRows => (_tiles.Rows + Block - 1) & -Block;
+
+    public readonly void Run(int from, int to, int worker)
     {
-        long rows = PaddedRows(heads / layer.Heads), stride = LayerPages.Pad(layer.ValueLength);
-        return sizeof(float) * ((Keys * (layer.KeyLength + stride)) + (Block * Keys) + (rows * (stride + 4)) + 16);
+        float* scratch = (float*)(Scratch + (worker * ScratchBytes));
+        for (int item = from; item < to; item++) ComputeTile(_tiles[item], scratch);
     }
 
-    public void Run(int from, int to, int worker)
+    private readonly void ComputeTile(in QueryTile tile, float* scratch)
     {
-        byte* scratch = _scratch + (worker * ScratchBytes(_pages.Layer, _heads));
-        for (int item = from; item < to; item++)
-        {
-            int rest = item, i = 0;
-            while (rest >= Tiles(_batch.Run(i)) * _pages.Layer.Heads) rest -= Tiles(_batch.Run(i++)) * _pages.Layer.Heads;
-            SequenceRun run = _batch.Run(i);
-            int tile = rest / _pages.Layer.Heads, tokens = TokensPerTile(Group);
-            ComputeTile(in run, rest % _pages.Layer.Heads, tile * tokens, Math.Min(tokens, run.Count - (tile * tokens)), (float*)scratch);
-        }
-    }
-
-    private static int TokensPerTile(int group) => Math.Max(1, TileRows / group);
-
-    private static int PaddedRows(int group) => ((TokensPerTile(group) * group) + Block - 1) & -Block;
-
-    private int Tiles(in SequenceRun run) => (run.Count + TokensPerTile(Group) - 1) / TokensPerTile(Group);
-
-    private void ComputeTile(in SequenceRun run, int head, int firstToken, int tokens, float* scratch)
-    {
-        int group = Group, rows = tokens * group, stride = _pages.ValueStride, keyLength = _pages.Layer.KeyLength;
-        float* keyPages = scratch, valuePages = keyPages + (keyLength * Keys), weights = valuePages + (Keys * stride), output = weights + (Block * Keys);
-        float* maxima = output + (PaddedRows(group) * stride), sums = maxima + PaddedRows(group);
-        int* slots = (int*)(sums + PaddedRows(group));
-        float* slopes = _alibi == 0 ? null : (float*)slots + PaddedRows(group);
+        int group = _tiles.Group, rows = tile.Tokens * group, stride = _pages.ValueStride, keyLength = _pages.Layer.KeyLength;
+        float* keyPages = scratch, valuePages = keyPages + (keyLength * Keys), weights = valuePages + (Keys * stride);
+        SoftmaxRows softmax = new(weights + (Block * Keys), PaddedRows, stride);
         float** k = stackalloc float*[Pages], v = stackalloc float*[Pages];
-        int firstSlot = run.FirstSlot + firstToken, lastSlot = firstSlot + tokens - 1;
-        for (int row = 0; row < rows; row++)
-        {
-            // A sink is a score of weight e^0 that is there before all others, and has no value.
-            int queryHead = (head * group) + (row % group);
-            (maxima[row], sums[row]) = _sinks == null ? (float.NegativeInfinity, 0) : (_sinks[queryHead], 1);
-            slots[row] = firstSlot + (row / group);
-            if (slopes != null) slopes[row] = new AttentionOptions(_heads, 1) { AlibiMaxBias = _alibi }.AlibiSlope(queryHead);
-        }
-
-        new Span<float>(output, PaddedRows(group) * stride).Clear();
-
-        int lowest = _scoring.Window == 0 ? 0 : Math.Max(0, firstSlot - _scoring.Window + 1), lastPage = lastSlot / PageTokens;
-        for (int page = lowest / PageTokens; page <= lastPage; page += Pages)
+        softmax.Begin(in tile, group, in _scoring);
+        int lastPage = softmax.Slot(rows - 1) / PageTokens;
+        for (int page = _scoring.Oldest(softmax.Slot(0)) / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
             for (int i = 0; i < count; i++)
             {
-                int number = _batch.Page(in run, page + i);
-                k[i] = Widen(_pages.Keys(number, head), keyLength * PageTokens, keyPages + (keyLength * PageTokens * i));
-                v[i] = Widen(_pages.Values(number, head), PageTokens * stride, valuePages + (PageTokens * stride * i));
+                int number = _batch.Page(tile.Run, page + i);
+                k[i] = Widen(_pages.Keys(number, tile.Head), keyLength * PageTokens, keyPages + (keyLength * PageTokens * i));
+                v[i] = Widen(_pages.Values(number, tile.Head), PageTokens * stride, valuePages + (PageTokens * stride * i));
             }
 
             for (int row = 0; row < rows; row += Block)
             {
                 int here = Math.Min(Block, rows - row);
-                if (page * PageTokens > slots[row + here - 1]) continue;
-                float* q0 = Query(in run, head, firstToken, row), q1 = Query(in run, head, firstToken, Math.Min(row + 1, rows - 1));
-                float* q2 = Query(in run, head, firstToken, Math.Min(row + 2, rows - 1)), q3 = Query(in run, head, firstToken, Math.Min(row + 3, rows - 1));
+                if (page * PageTokens > softmax.Slot(row + here - 1)) continue;
+                float* q0 = Query(in tile, row), q1 = Query(in tile, Math.Min(row + 1, rows - 1));
+                float* q2 = Query(in tile, Math.Min(row + 2, rows - 1)), q3 = Query(in tile, Math.Min(row + 3, rows - 1));
                 for (int i = 0; i < count; i++) AttentionBlock.Score(q0, q1, q2, q3, k[i], keyLength, weights + (PageTokens * i));
 
                 // Where there is no second page, the mask of slots hides whatever its scores are.
-                float* o = output + ((nint)row * stride);
-                AttentionBlock.Soften(in _scoring, page * PageTokens, slots + row, slopes == null ? null : slopes + row, here, weights, maxima + row, sums + row, o, stride);
-                for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, o);
+                softmax.Soften(in _scoring, page * PageTokens, row, here, weights);
+                for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, softmax.Output + ((nint)row * stride));
             }
         }
 
-        for (int row = 0; row < rows; row++)
-        {
-            float* target = (float*)_y.Address + ((nint)(run.FirstRow + firstToken + (row / group)) * _y.Stride)
-                + (((head * group) + (row % group)) * _pages.Layer.ValueLength);
-            for (int i = 0; i < _pages.Layer.ValueLength; i++) target[i] = output[(row * stride) + i] / sums[row];
-        }
+        softmax.End(in tile, group, _pages.Layer.ValueLength, _y);
     }
 
-    private float* Widen(byte* stored, int count, float* scratch)
+    private readonly float* Widen(byte* stored, int count, float* scratch)
     {
         if (_pages.Type == KvType.F32) return (float*)stored;
         Float16.Widen((ushort*)stored, count, scratch);
         return scratch;
     }
 
-    private float* Query(in SequenceRun run, int head, int token, int row) =>
-        (float*)_queries.Address + ((nint)(run.FirstRow + token + (row / Group)) * _queries.Stride)
-        + (((head * Group) + (row % Group)) * _pages.Layer.KeyLength);
+    private readonly float* Query(in QueryTile tile, int row) => _tiles.Query(in tile, row, _queries, _pages.Layer.KeyLength);
 }

@@ -141,6 +141,7 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     /// <summary>The function that decodes a group to tiles (<see cref="Tiles.TileLayout"/>), assembled when it is first asked for.</summary>
     public nint TileDecoder()
     {
+        if (Element != FloatElement.None) return Assembled.TileFloatKernel.Find(Element);
         if (Volatile.Read(ref _tileDecoder) == 0)
         {
             lock (_assembling)

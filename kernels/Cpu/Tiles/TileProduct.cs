@@ -8,7 +8,7 @@ namespace Quern.Kernels.Cpu.Tiles;
 /// </summary>
 internal unsafe struct TileProduct : ITeamJob
 {
-    /// <summary>Most groups of a chunk.</summary>
+    /// <summary>Most groups that a thread decodes at a time.</summary>
     public const int MaxGroups = 16;
 
     /// <summary>Columns of a pass: with <see cref="MaxGroups"/> a megabyte of tiles.</summary>
@@ -64,6 +64,11 @@ internal unsafe struct TileProduct : ITeamJob
     public readonly void Run(int from, int to, int worker)
     {
         byte* tiles = Scratch + (worker * ScratchBytes);
+        for (int group = from; group < to; group += MaxGroups) Stretch(group, Math.Min(to, group + MaxGroups), tiles);
+    }
+
+    private readonly void Stretch(int from, int to, byte* tiles)
+    {
         for (int k = 0; k < Cols; k += PassColumns)
         {
             Pass pass = new(from, to, k, Math.Min(PassColumns, Cols - k), tiles);
@@ -83,6 +88,8 @@ internal unsafe struct TileProduct : ITeamJob
                 Weights = Weights + (group * GroupBytes) + ((long)(pass.Column / BlockColumns) * BlockBytes),
                 Blocks = pass.Columns / BlockColumns,
                 Tiles = pass.Tiles(group),
+                ColumnBytes = BlockBytes / BlockColumns,
+                BlockBytes = BlockBytes,
             };
             Decode(&arguments);
         }

@@ -107,9 +107,17 @@ public unsafe class TileKernelTests
     {
         GuardedMemory tiles = new((int)TileLayout.Bytes(probe.Cols));
         tiles.Span.Fill(0xEE);
-        TileDecodeArguments arguments = new() { Weights = probe.Groups.Start, Blocks = probe.Cols / probe.Layout.BlockColumns, Tiles = tiles.Start };
-        if (assembled) ((delegate* unmanaged<TileDecodeArguments*, void>)probe.Layout.TileDecoder())(&arguments);
-        else TileScalar.Decode(probe.Layout, in arguments);
+        InterleavedLayout layout = probe.Layout;
+        TileDecodeArguments arguments = new()
+        {
+            Weights = probe.Groups.Start,
+            Blocks = probe.Cols / layout.BlockColumns,
+            Tiles = tiles.Start,
+            ColumnBytes = layout.BlockBytes / layout.BlockColumns,
+            BlockBytes = layout.BlockBytes,
+        };
+        if (assembled) ((delegate* unmanaged<TileDecodeArguments*, void>)layout.TileDecoder())(&arguments);
+        else TileScalar.Decode(layout, in arguments);
         return tiles;
     }
 

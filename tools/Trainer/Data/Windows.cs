@@ -6,10 +6,17 @@ namespace Quern.Trainer.Data;
 internal static class Windows
 {
     /// <summary>Writes the sequences <paramref name="first"/> and following of a step into a batch.</summary>
-    public static void FillStep(TokenFile file, TrainingPlan plan, int step, int first, TokenBatch batch)
+    /// <param name="train">The text.</param>
+    /// <param name="begin">What every second sequence of the first steps shows; null where the plan has no such steps.</param>
+    /// <param name="plan">Seed and numbers.</param>
+    /// <param name="step">The step, counted from 0.</param>
+    /// <param name="first">Number of the first sequence in the step.</param>
+    /// <param name="batch">Destination.</param>
+    public static void FillStep(TokenFile train, TokenFile? begin, TrainingPlan plan, int step, int first, TokenBatch batch)
     {
         for (int i = 0; i < batch.Sequences; i++)
         {
+            TokenFile file = begin is not null && step < plan.BeginSteps && (first + i) % 2 == 1 ? begin : train;
             CountedRandom random = new(plan.Seed, CountedRandom.Data + ((ulong)step * (ulong)plan.Sequences) + (ulong)(first + i));
             int start = plan.Windows == WindowStart.Documents
                 ? file.Documents[random.NextInt(file.DocumentsBefore(batch.Length))]

@@ -12,7 +12,7 @@ internal sealed record TrainingPlan
     /// <summary>Steps of the whole run.</summary>
     public int Steps { get; init; } = 5000;
 
-    /// <summary>Steps at the beginning that read <c>begin.tok</c> in place of <c>train.tok</c>: simple text that teaches early what the rest needs.</summary>
+    /// <summary>Steps at the beginning of which every second sequence shows <c>begin.tok</c> in place of <c>train.tok</c>: simple text that teaches early what the rest needs.</summary>
     public int BeginSteps { get; init; }
 
     /// <summary>Highest learning rate.</summary>

@@ -152,7 +152,7 @@ internal sealed unsafe class TrainingRun : IDisposable
         double weight = 0, loss = 0;
         for (int i = 0; i < _passes.Length; i++)
         {
-            Windows.FillStep(step < plan.BeginSteps ? _begin! : _train, plan, step, i * plan.SequencesPerPass, _passes[i]);
+            Windows.FillStep(_train, _begin, plan, step, i * plan.SequencesPerPass, _passes[i]);
             weight += _passes[i].TotalWeight;
         }
 

@@ -1,0 +1,96 @@
+using Iced.Intel;
+using Quern.Kernels.Cpu.Interleaved;
+using static Iced.Intel.AssemblerRegisters;
+using static Quern.Kernels.Cpu.Assembled.KernelAssembler;
+
+namespace Quern.Kernels.Cpu.Assembled;
+
+/// <summary>
+/// Assembles the way from columns of sixteen floating-point numbers, wherever they lie, to tiles of bfloat16 numbers (<see cref="Tiles.TileLayout"/>): row p of a tile pairs columns p and 16 + p.
+/// Numbers are rounded by adding half a unit of what stays; bfloat16 numbers are what they are. Serves interleaved weights, and pages of keys and values.
+/// <see cref="Tiles.TileScalar"/> is what it means. Registers: zmm13 and 14 the pair, 18 and 19 constants.
+/// </summary>
+internal sealed class TileFloatKernel
+{
+    private const int Low = 13, High = 14, UpperHalf = 18, HalfUnit = 19;
+
+    /// <summary>(a and b) or c, as the instruction's truth table.</summary>
+    private const byte AndOr = 0xEA;
+
+    private static readonly nint[] Kernels = new nint[4];
+    private static readonly Lock Assembling = new();
+
+    private readonly FloatElement _element;
+    private readonly KernelAssembler _kernel = new();
+
+    private TileFloatKernel(FloatElement element) => _element = element;
+
+    private Assembler Asm => _kernel.Asm;
+
+    /// <summary>The address of a function that takes <see cref="TileDecodeArguments"/> by address, assembled when it is first asked for.</summary>
+    public static nint Find(FloatElement element)
+    {
+        ref nint kernel = ref Kernels[(int)element];
+        if (Volatile.Read(ref kernel) == 0)
+        {
+            lock (Assembling)
+                if (kernel == 0) Volatile.Write(ref kernel, ExecutableMemory.Keep(new TileFloatKernel(element).Write()));
+        }
+
+        return kernel;
+    }
+
+    private byte[] Write()
+    {
+        _kernel.Begin();
+        _kernel.Load(rdx, 0);
+        _kernel.Load(rcx, 8);
+        _kernel.Load(rax, 16);
+        _kernel.Load(rbx, 24);
+        _kernel.Fill(UpperHalf, 0xffff0000);
+        _kernel.Fill(HalfUnit, 0x8000);
+        _kernel.Repeat(rcx, Block);
+        _kernel.End();
+        return _kernel.ToBytes();
+    }
+
+    private void Block()
+    {
+        Asm.mov(r8, rdx);
+        Asm.mov(r9, rbx);
+        Asm.shl(r9, 4);
+        Asm.add(r9, rdx);
+        for (int row = 0; row < 16; row++)
+        {
+            Number(Low, r8);
+            Number(High, r9);
+            Asm.vpsrld(Z(Low), Z(Low), 16);
+            Asm.vpternlogd(Z(High), Z(UpperHalf), Z(Low), AndOr);
+            Asm.vmovdqa64(__zmmword_ptr[rax + (64 * row)], Z(High));
+            Asm.add(r8, rbx);
+            Asm.add(r9, rbx);
+        }
+
+        Asm.add(rdx, __qword_ptr[Arguments + 32]);
+        Asm.add(rax, Tiles.TileLayout.TileBytes);
+    }
+
+    private void Number(int target, AssemblerRegister64 at)
+    {
+        switch (_element)
+        {
+            case FloatElement.Brain:
+                Asm.vpmovzxwd(Z(target), __ymmword_ptr[at]);
+                Asm.vpslld(Z(target), Z(target), 16);
+                return;
+            case FloatElement.Half:
+                Asm.vcvtph2ps(Z(target), __ymmword_ptr[at]);
+                break;
+            default:
+                Asm.vmovups(Z(target), __zmmword_ptr[at]);
+                break;
+        }
+
+        Asm.vpaddd(Z(target), Z(target), Z(HalfUnit));
+    }
+}

@@ -1,0 +1,51 @@
+namespace Quern.Kernels.Cpu.Attention;
+
+/// <summary>The running softmax of a tile's rows: maximum m, sum l and output o of each, with the row's slot and the slope of its linear bias.</summary>
+/// <param name="memory">Memory of <see cref="Floats"/> numbers.</param>
+/// <param name="rows">Rows, padded as the products need them.</param>
+/// <param name="stride">Values of an output, a multiple of 16.</param>
+internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
+{
+    private readonly float* _maxima = memory + ((nint)rows * stride), _sums = memory + ((nint)rows * (stride + 1));
+    private readonly int* _slots = (int*)(memory + ((nint)rows * (stride + 2)));
+    private readonly float* _slopes = memory + ((nint)rows * (stride + 3));
+    private readonly int _rows = rows, _stride = stride;
+
+    /// <summary>[rows, stride] the outputs.</summary>
+    public float* Output { get; } = memory;
+
+    /// <summary>Numbers that so many rows take.</summary>
+    public static long Floats(long rows, int stride) => rows * (stride + 4);
+
+    /// <summary>The newest slot that a row sees: its own.</summary>
+    public int Slot(int row) => _slots[row];
+
+    /// <summary>Begins a tile. A sink is a score of weight e^0 that is there before all others, and has no value.</summary>
+    public void Begin(in QueryTile tile, int group, in Scoring scoring)
+    {
+        for (int row = 0; row < _rows; row++)
+        {
+            int head = (tile.Head * group) + (row % group);
+            (_maxima[row], _sums[row]) = scoring.Sinks == null ? (float.NegativeInfinity, 0) : (scoring.Sinks[head], 1);
+            _slots[row] = tile.Run.FirstSlot + tile.FirstToken + (row / group);
+            _slopes[row] = scoring.Slope(head);
+        }
+
+        new Span<float>(Output, _rows * _stride).Clear();
+    }
+
+    /// <summary>Makes weights of the scores of some rows; see <see cref="AttentionBlock.Soften"/>.</summary>
+    public void Soften(in Scoring scoring, int firstSlot, int row, int count, float* weights) =>
+        AttentionBlock.Soften(
+            in scoring, firstSlot, _slots + row, scoring.AlibiMaxBias == 0 ? null : _slopes + row, count, weights, _maxima + row, _sums + row, Output + ((nint)row * _stride), _stride);
+
+    /// <summary>Writes o / l of a tile's rows.</summary>
+    public void End(in QueryTile tile, int group, int length, Tensor y)
+    {
+        for (int row = 0; row < tile.Tokens * group; row++)
+        {
+            float* target = (float*)y.Address + ((nint)(tile.Run.FirstRow + tile.FirstToken + (row / group)) * y.Stride) + (((tile.Head * group) + (row % group)) * length);
+            for (int i = 0; i < length; i++) target[i] = Output[((nint)row * _stride) + i] / _sums[row];
+        }
+    }
+}

@@ -1,0 +1,164 @@
+using Quern.Kernels.Cpu.Assembled;
+using Quern.Kernels.Cpu.Interleaved;
+using Quern.Kernels.Cpu.Tiles;
+
+namespace Quern.Kernels.Cpu.Attention;
+
+/// <summary>
+/// <see cref="FlashAttention"/> on the tile unit, for prompts: queries, keys, values and softened scores as bfloat16 tiles, sums in binary32. An item is a tile of
+/// queries that share a KV head; two pages of keys and values at a time become tiles once for all of them, and then 32 queries at a time are multiplied, softened and multiplied.
+/// </summary>
+internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y) : ITeamJob
+{
+    private const int Sixteen = TileLayout.Rows, Pair = 2 * Sixteen;
+    private const int PageTokens = KvLayout.PageTokens, Pages = AttentionBlock.Pages, Keys = AttentionBlock.Keys;
+
+    /// <summary>Queries of a tile, where a sequence has so many.</summary>
+    private const int TileRows = 128;
+
+    private readonly Tensor _queries = queries;
+    private readonly BatchView _batch = batch;
+    private readonly LayerPages _pages = pages;
+    private readonly QueryTiles _tiles = new(batch, pages.Layer.Heads, options.Heads / pages.Layer.Heads, TileRows);
+    private readonly Scoring _scoring = new(options);
+    private readonly Tensor _y = y;
+
+    /// <summary>Memory of all workers, <see cref="ScratchBytes"/> each.</summary>
+    public byte* Scratch;
+
+    /// <summary>Number of items: pass it to the team.</summary>
+    public readonly int Items => _tiles.Count;
+
+    /// <summary>Bytes of one worker's scratch memory.</summary>
+    public readonly long ScratchBytes =>
+        QueryBytes + KeyBytes + ValueBytes + WeightTileBytes + (sizeof(float) * (((long)PaddedRows * Keys) + SoftmaxRows.Floats(PaddedRows, _pages.ValueStride)));
+
+    private readonly int PaddedRows => (_tiles.Rows + Pair - 1) & -Pair;
+
+    private readonly long QueryBytes => PaddedRows / Sixteen * TileLayout.Bytes(_pages.Layer.KeyLength);
+
+    private readonly long KeyBytes => Keys / Sixteen * TileLayout.Bytes(_pages.Layer.KeyLength);
+
+    private readonly long ValueBytes => _pages.ValueStride / Sixteen * TileLayout.Bytes(Keys);
+
+    private readonly long WeightTileBytes => PaddedRows / Sixteen * TileLayout.Bytes(Keys);
+
+    /// <summary>Whether heads of these lengths fill tiles, and some sequence has queries enough to be worth them.</summary>
+    public static bool Serves(KvLayer layer, int heads, ReadOnlySpan<SequenceRun> runs)
+    {
+        if (layer.KeyLength % TileLayout.StepColumns != 0) return false;
+        foreach (SequenceRun run in runs)
+            if (run.Count * (heads / layer.Heads) >= Pair) return true;
+        return false;
+    }
+
+    public readonly void Run(int from, int to, int worker)
+    {
+        for (int item = from; item < to; item++) ComputeTile(_tiles[item], Scratch + (worker * ScratchBytes));
+    }
+
+    private readonly void ComputeTile(in QueryTile tile, byte* scratch)
+    {
+        byte* queries = scratch, keys = queries + QueryBytes, values = keys + KeyBytes, weightTiles = values + ValueBytes;
+        float* weights = (float*)(weightTiles + WeightTileBytes);
+        SoftmaxRows softmax = new(weights + ((nint)PaddedRows * Keys), PaddedRows, _pages.ValueStride);
+        int rows = tile.Tokens * _tiles.Group;
+        PlaceQueries(in tile, rows, queries);
+        softmax.Begin(in tile, _tiles.Group, in _scoring);
+        int lastPage = softmax.Slot(rows - 1) / PageTokens;
+        for (int page = _scoring.Oldest(softmax.Slot(0)) / PageTokens; page <= lastPage; page += Pages)
+        {
+            int count = Math.Min(Pages, lastPage - page + 1);
+            for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, keys, values);
+            for (int row = 0; row < rows; row += Pair)
+            {
+                int here = Math.Min(Pair, rows - row);
+                if (page * PageTokens > softmax.Slot(row + here - 1)) continue;
+                Score(queries, row, keys, count, weights);
+
+                // Where there is no second page, the mask of slots hides whatever its scores are.
+                softmax.Soften(in _scoring, page * PageTokens, row, here, weights);
+                for (int r = 0; r < Pair; r++) TileActivations.Place(weights + (r * Keys), Keys, Row(weightTiles, r, Keys));
+                Accumulate(weightTiles, values, count, softmax.Output + ((nint)row * _pages.ValueStride));
+            }
+        }
+
+        softmax.End(in tile, _tiles.Group, _pages.Layer.ValueLength, _y);
+    }
+
+    private static byte* Row(byte* tiles, int row, int cols) => tiles + (row / Sixteen * TileLayout.Bytes(cols)) + (row % Sixteen * 64);
+
+    // Rows that fill up the last pair are zeros.
+    private readonly void PlaceQueries(in QueryTile tile, int rows, byte* tiles)
+    {
+        int length = _pages.Layer.KeyLength, padded = (rows + Pair - 1) & -Pair;
+        new Span<byte>(Row(tiles, rows & -Sixteen, length), (int)((padded - (rows & -Sixteen)) / Sixteen * TileLayout.Bytes(length))).Clear();
+        for (int row = 0; row < rows; row++) TileActivations.Place(_tiles.Query(in tile, row, _queries, length), length, Row(tiles, row, length));
+    }
+
+    // Keys lie as [length, 32 slots]: two groups of sixteen "rows". Values lie as [32 slots, length]: their "rows" are what the columns of the stored matrix are, and the page is one step.
+    private readonly void PlacePage(int number, int head, int index, byte* keys, byte* values)
+    {
+        int element = LayerPages.ElementBytes(_pages.Type), length = _pages.Layer.KeyLength, stride = _pages.ValueStride;
+        var place = (delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(_pages.Type == KvType.F32 ? FloatElement.Single : FloatElement.Half);
+        for (int group = 0; group < PageTokens / Sixteen; group++)
+        {
+            TileDecodeArguments arguments = new()
+            {
+                Weights = _pages.Keys(number, head) + (group * Sixteen * element),
+                Blocks = length / TileLayout.StepColumns,
+                Tiles = keys + (((index * PageTokens / Sixteen) + group) * TileLayout.Bytes(length)),
+                ColumnBytes = PageTokens * element,
+                BlockBytes = TileLayout.StepColumns * PageTokens * element,
+            };
+            place(&arguments);
+        }
+
+        for (int group = 0; group < stride / Sixteen; group++)
+        {
+            TileDecodeArguments arguments = new()
+            {
+                Weights = _pages.Values(number, head) + (group * Sixteen * element),
+                Blocks = 1,
+                Tiles = values + (group * TileLayout.Bytes(Keys)) + (index * TileLayout.TileBytes),
+                ColumnBytes = stride * element,
+            };
+            place(&arguments);
+        }
+    }
+
+    private readonly void Score(byte* queries, int row, byte* keys, int pages, float* weights)
+    {
+        long bytes = TileLayout.Bytes(_pages.Layer.KeyLength);
+        TileProductArguments arguments = new()
+        {
+            Activations = queries + (row / Sixteen * bytes),
+            ActivationBytes = bytes,
+            Weights = keys,
+            WeightBytes = bytes,
+            Steps = _pages.Layer.KeyLength / TileLayout.StepColumns,
+            Turns = pages,
+            Y = weights,
+            YTokenBytes = Keys * sizeof(float),
+        };
+        ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(2, 2))(&arguments);
+    }
+
+    private readonly void Accumulate(byte* weightTiles, byte* values, int pages, float* output)
+    {
+        int stride = _pages.ValueStride, rowTiles = stride % Pair == 0 ? 2 : 1;
+        TileProductArguments arguments = new()
+        {
+            Activations = weightTiles,
+            ActivationBytes = TileLayout.Bytes(Keys),
+            Weights = values,
+            WeightBytes = TileLayout.Bytes(Keys),
+            Steps = pages,
+            Turns = stride / (rowTiles * Sixteen),
+            Y = output,
+            YTokenBytes = stride * sizeof(float),
+            Adds = 1,
+        };
+        ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(2, rowTiles))(&arguments);
+    }
+}
