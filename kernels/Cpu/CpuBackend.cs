@@ -32,7 +32,7 @@ public sealed unsafe class CpuBackend : Backend
         _team = team;
         Mode = mode;
         _repack = repack && mode == ComputeMode.Fast && Isa.HasAvx512Vnni;
-        _matMul = new MatMul.MatMul(team, mode, _scratch);
+        _matMul = new MatMul.MatMul(team, mode);
     }
 
     /// <inheritdoc/>
@@ -80,8 +80,7 @@ public sealed unsafe class CpuBackend : Backend
     public override void Embed(WeightMatrix table, ReadOnlySpan<int> tokens, Tensor y) => RowCopy.FromMatrix(_team, table, tokens, y);
 
     /// <inheritdoc/>
-    public override void MatMul(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y) =>
-        _matMul.Run(x, weights, 0, bias is null ? null : (float*)bias.Address, y);
+    public override void MatMul(Tensor x, ReadOnlySpan<Product> products) => _matMul.Run(x, products);
 
     /// <inheritdoc/>
     public override void RmsNorm(Tensor x, WeightVector gain, float epsilon, Tensor y) =>
@@ -170,7 +169,7 @@ public sealed unsafe class CpuBackend : Backend
         for (int expert = 0; expert < weights.Count; expert++)
         {
             int first = routes.Starts[expert], count = routes.Starts[expert + 1] - first;
-            if (count > 0) _matMul.Run(Slice(x, first, count), weights, expert, null, Slice(y, first, count));
+            if (count > 0) _matMul.Run(Slice(x, first, count), weights, expert, Slice(y, first, count));
         }
     }
 
@@ -183,6 +182,7 @@ public sealed unsafe class CpuBackend : Backend
         if (!disposing) return;
         _arena.Dispose();
         _scratch.Dispose();
+        _matMul.Dispose();
         _gathered.Dispose();
         foreach (NativeBlock block in _vectors) block.Dispose();
         _vectors.Clear();

@@ -68,7 +68,12 @@ public abstract class Backend : IDisposable
     /// <param name="weights">[rows, cols].</param>
     /// <param name="bias">[rows] or null.</param>
     /// <param name="y">[n, rows]; overlaps nothing.</param>
-    public abstract void MatMul(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y);
+    public void MatMul(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y) => MatMul(x, [new Product(weights, bias, y)]);
+
+    /// <summary>Several products of the same x, which is brought into the form that products need once.</summary>
+    /// <param name="x">[n, cols].</param>
+    /// <param name="products">Weights, biases and results, which overlap nothing.</param>
+    public abstract void MatMul(Tensor x, ReadOnlySpan<Product> products);
 
     /// <summary>
     /// <c>y = x / √(mean(x²) + ε) · gain</c> for each group of <c>gain.Length</c> values: a whole row, or each head of it.

@@ -54,6 +54,12 @@ public readonly record struct AttentionOptions(int Heads, float Scale, float Sof
     }
 }
 
+/// <summary><c>Y = x Weightsᵀ + Bias</c> for some x.</summary>
+/// <param name="Weights">[rows, cols].</param>
+/// <param name="Bias">[rows] or null.</param>
+/// <param name="Y">[n, rows].</param>
+public readonly record struct Product(WeightMatrix Weights, WeightVector? Bias, Tensor Y);
+
 /// <summary>How a router's logits become weights.</summary>
 /// <param name="TopK">Experts for a token.</param>
 /// <param name="Normalise">Whether the weights of the chosen experts are divided by their sum after the softmax over all experts.</param>

@@ -7,10 +7,11 @@ using Quern.Kernels.Cpu.Tiles;
 namespace Quern.Kernels.Cpu.MatMul;
 
 /// <summary>
-/// Chooses how <c>y = x Wᵀ + bias</c> is computed. Rows that lie interleaved: by assembled kernels, for any number of tokens, with quantised activations where weights are. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
+/// Chooses how <c>y = x Wᵀ + bias</c> is computed. Rows that lie interleaved: by assembled kernels, for any number of tokens, with quantised activations where weights are, or for prompts on the tile unit with
+/// both as bfloat16 numbers. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
 /// tokens, or exact mode, or a format without dot products: panels decoded to binary32 (bound by arithmetic, and more exact).
 /// </summary>
-internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBlock scratch)
+internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDisposable
 {
     /// <summary>From how many tokens on decoding a panel costs less than another pass over the blocks for each token.</summary>
     internal const int PanelTokens = 12;
@@ -23,13 +24,51 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
     private const int ChunksPerThread = 4;
     private const int GroupsPerChunk = 16;
 
-    /// <summary>One product; see <see cref="Backend.MatMul"/>.</summary>
+    private readonly ScratchBlock _placed = new();
+    private readonly ScratchBlock _scratch = new();
+    private ActivationForm _form;
+
+    /// <summary>How kernels want activations.</summary>
+    private enum FormKind
+    {
+        /// <summary>As they are.</summary>
+        None,
+
+        /// <summary>Quantised for rows as stored.</summary>
+        Rows,
+
+        /// <summary>As <see cref="InterleavedActivations"/> has them.</summary>
+        Interleaved,
+
+        /// <summary>As <see cref="TileLayout"/> has them.</summary>
+        Tiles,
+    }
+
+    /// <summary>Products of the same x; see <see cref="Backend.MatMul(Tensor, ReadOnlySpan{Product})"/>.</summary>
+    public void Run(Tensor x, ReadOnlySpan<Product> products)
+    {
+        _form = default;
+        foreach (Product product in products) Multiply(x, product.Weights, 0, product.Bias is { } bias ? (float*)bias.Address : null, product.Y);
+    }
+
+    /// <summary>The product with one matrix of a stack.</summary>
     /// <param name="x">[n, cols].</param>
-    /// <param name="weights">The matrix, or the stack.</param>
-    /// <param name="index">Which matrix of the stack.</param>
-    /// <param name="bias">[rows] or null.</param>
+    /// <param name="weights">The stack.</param>
+    /// <param name="index">Which matrix.</param>
     /// <param name="y">[n, rows].</param>
-    public void Run(Tensor x, WeightMatrix weights, int index, float* bias, Tensor y)
+    public void Run(Tensor x, WeightMatrix weights, int index, Tensor y)
+    {
+        _form = default;
+        Multiply(x, weights, index, null, y);
+    }
+
+    public void Dispose()
+    {
+        _placed.Dispose();
+        _scratch.Dispose();
+    }
+
+    private void Multiply(Tensor x, WeightMatrix weights, int index, float* bias, Tensor y)
     {
         if (weights.Interleaved is { } interleaved)
         {
@@ -48,19 +87,22 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
     private void Interleaved(Tensor x, InterleavedWeights weights, byte* matrix, float* bias, Tensor y)
     {
         InterleavedLayout layout = weights.Layout;
+        ActivationForm form = layout.Element != FloatElement.None
+            ? new ActivationForm(FormKind.Interleaved) { Floats = true }
+            : new ActivationForm(FormKind.Interleaved) { Offset = layout.Offset, PerSixteen = layout.PerSixteen };
         InterleavedProduct product = new()
         {
             Weights = matrix,
             GroupBytes = weights.GroupBytes,
             Rows = weights.Rows,
             Cols = weights.Cols,
-            X = (byte*)scratch.Require(InterleavedProduct.ActivationBytes(layout, weights.Cols, x.Rows)),
+            X = Place(form, InterleavedProduct.ActivationBytes(layout, weights.Cols, x.Rows), out bool isPlaced),
             Bias = bias,
             Y = (float*)y.Address,
             YStride = y.Stride,
         };
         product.Choose(layout, x.Rows);
-        team.Run(new PlaceJob(x, layout, product.X), x.Rows, TokensPerChunk);
+        if (!isPlaced) team.Run(new PlaceJob(x, layout, product.X), x.Rows, TokensPerChunk);
         team.Run(product, weights.Groups, Math.Clamp(weights.Groups / (team.Threads * ChunksPerThread), InterleavedLayout.MaxStreams, GroupsPerChunk));
     }
 
@@ -77,14 +119,13 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
             Rows = weights.Rows,
             Cols = weights.Cols,
             Tokens = x.Rows,
+            X = Place(new ActivationForm(FormKind.Tiles), TileProduct.ActivationBytes(weights.Cols, x.Rows), out bool isPlaced),
             Bias = bias,
             Y = (float*)y.Address,
             YStride = y.Stride,
         };
-        long activations = TileProduct.ActivationBytes(weights.Cols, x.Rows);
-        product.X = (byte*)scratch.Require(activations + (product.ScratchBytes * team.Threads));
-        product.Scratch = product.X + activations;
-        team.Run(new TileJob(x, product.X), x.Rows, TokensPerChunk);
+        product.Scratch = (byte*)_scratch.Require(product.ScratchBytes * team.Threads);
+        if (!isPlaced) team.Run(new TileJob(x, product.X), x.Rows, TokensPerChunk);
         int pairs = Math.Clamp((weights.Groups + 1) / 2 / (team.Threads * ChunksPerThread), 1, TileProduct.MaxGroups / 2);
         team.Run(product, weights.Groups, 2 * pairs);
     }
@@ -103,16 +144,24 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
             Y = (float*)y.Address,
             YStride = y.Stride,
         };
-        if (weights.Format.Activation != ActivationKind.F32) Quantise(x, weights.Format.Activation, ref product);
+        ActivationKind kind = weights.Format.Activation;
+        if (kind != ActivationKind.F32)
+        {
+            product.XBytes = Q8Vector.BytesNeeded(kind, x.Cols);
+            product.X = Place(new ActivationForm(FormKind.Rows) { Kind = kind }, product.XBytes * x.Rows, out bool isPlaced);
+            if (!isPlaced) team.Run(new QuantiseJob(x, kind, product.X, product.XBytes), x.Rows, TokensPerChunk);
+        }
+
         int chunk = Math.Min(RowsPerChunk, Math.Max(8, weights.Rows / (8 * team.Threads) & ~7));
         team.Run(new RowJob(product, weights.Format.RowKernel), weights.Rows, chunk);
     }
 
-    private void Quantise(Tensor x, ActivationKind kind, ref RowProduct product)
+    // Where x goes in a form, and whether it is there already, from the product before.
+    private byte* Place(ActivationForm form, long bytes, out bool isPlaced)
     {
-        product.XBytes = Q8Vector.BytesNeeded(kind, x.Cols);
-        product.X = (byte*)scratch.Require(product.XBytes * x.Rows);
-        team.Run(new QuantiseJob(x, kind, product.X, product.XBytes), x.Rows, TokensPerChunk);
+        isPlaced = form == _form;
+        _form = form;
+        return (byte*)_placed.Require(bytes);
     }
 
     private void Panels(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)
@@ -129,8 +178,20 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, ScratchBl
             Y = y,
             PanelRows = PanelProduct.PanelRowsFor(weights.Cols),
         };
-        product.Scratch = (byte*)scratch.Require(product.PanelBytes * team.Threads);
+        product.Scratch = (byte*)_scratch.Require(product.PanelBytes * team.Threads);
         team.Run(product, weights.Rows, product.PanelRows);
+    }
+
+    /// <summary>What decides the bytes of placed activations, beside x.</summary>
+    private readonly record struct ActivationForm(FormKind Form)
+    {
+        public ActivationKind Kind { get; init; }
+
+        public bool Floats { get; init; }
+
+        public int Offset { get; init; }
+
+        public bool PerSixteen { get; init; }
     }
 
     private readonly struct PlaceJob(Tensor x, InterleavedLayout layout, byte* destination) : ITeamJob

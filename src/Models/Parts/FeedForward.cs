@@ -55,8 +55,7 @@ internal sealed class GatedFeedForward : FeedForward
         }
         else
         {
-            pass.Backend.MatMul(x, _gate, _gateBias, gate);
-            pass.Backend.MatMul(x, _up, _upBias, up);
+            pass.Backend.MatMul(x, [new(_gate, _gateBias, gate), new(_up, _upBias, up)]);
         }
 
         pass.Backend.Gate(gate, up, _activation, gate);

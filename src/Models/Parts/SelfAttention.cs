@@ -93,9 +93,7 @@ internal sealed class SelfAttention
         }
         else
         {
-            backend.MatMul(x, _query!, _queryBias, queries);
-            backend.MatMul(x, _key!, _keyBias, keys);
-            backend.MatMul(x, _value!, _valueBias, values);
+            backend.MatMul(x, [new(_query!, _queryBias, queries), new(_key!, _keyBias, keys), new(_value!, _valueBias, values)]);
         }
 
         if (_queryNorm is not null && _keyNorm is not null)

@@ -197,6 +197,35 @@ public abstract class BackendSuite
         return cases;
     }
 
+    [Theory]
+    [InlineData(1, ComputeMode.Fast)]
+    [InlineData(5, ComputeMode.Fast)]
+    [InlineData(40, ComputeMode.Fast)]
+    [InlineData(5, ComputeMode.Exact)]
+    public void SeveralProductsOfTheSameValues(int tokens, ComputeMode mode) => Check(8, mode, pair =>
+    {
+        const int Cols = 512;
+        string[] formats = ["Q4_0", "Q4_0", "Q8_0", "Q6_K", "F16", "IQ2_S", "Q4_K", "Q4_K", "F32"];
+        var w = Array.ConvertAll(formats, format => pair.Matrix(FormatTable.Find(format)!, 1, 20, Cols));
+        var bias = pair.Vector(20);
+
+        // The second time other values lie at the same place.
+        var x = pair.Values(tokens, Cols);
+        for (int time = 0; time < 2; time++)
+        {
+            if (time == 1)
+            {
+                pair.Tested.Scale(x.Tested, -3);
+                pair.Oracle.Scale(x.Oracle, -3);
+            }
+
+            var y = Array.ConvertAll(formats, _ => pair.Empty(tokens, 20));
+            pair.Tested.MatMul(x.Tested, [.. w.Select((matrix, i) => new Product(matrix.Tested, i == 1 ? bias.Tested : null, y[i].Tested))]);
+            pair.Oracle.MatMul(x.Oracle, [.. w.Select((matrix, i) => new Product(matrix.Oracle, i == 1 ? bias.Oracle : null, y[i].Oracle))]);
+            foreach (var (tested, oracle) in y) BackendPair.AssertClose(tested, oracle, mode == ComputeMode.Exact ? Tolerance : 5e-2);
+        }
+    });
+
     [Fact]
     public void AProductDoesNotDependOnTheOtherTokensInExactMode() => Check(6, ComputeMode.Exact, pair =>
     {

@@ -49,7 +49,12 @@ public sealed unsafe partial class OracleBackend : Backend
         for (int i = 0; i < tokens.Length; i++) Decode(table, 0, tokens[i]).CopyTo(y.Row(i));
     }
 
-    public override void MatMul(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y)
+    public override void MatMul(Tensor x, ReadOnlySpan<Product> products)
+    {
+        foreach (Product product in products) Multiply(x, product.Weights, product.Bias, product.Y);
+    }
+
+    private static void Multiply(Tensor x, WeightMatrix weights, WeightVector? bias, Tensor y)
     {
         for (int row = 0; row < weights.Rows; row++)
         {
