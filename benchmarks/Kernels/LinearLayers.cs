@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Quern.Benchmarks.Limits;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Cpu.Formats;
@@ -11,7 +10,7 @@ namespace Quern.Benchmarks.Kernels;
 /// The linear layers of the Llama-3.2-1B shape (16 layers, 973 M weights, no output matrix) from memory: how long 1, 2, 4, 8 and 16 tokens at once take against one, and how near
 /// one token is to what the machine reads. Formats, numbers of tokens and the limit take turns; medians.
 /// </summary>
-internal static unsafe class LinearLayers
+internal static class LinearLayers
 {
     private const int Layers = 16, Rounds = 7;
     private static readonly (int Rows, int Cols)[] Shapes = [(2048, 2048), (512, 2048), (512, 2048), (2048, 2048), (8192, 2048), (8192, 2048), (2048, 8192)];
@@ -49,22 +48,10 @@ internal static unsafe class LinearLayers
     public static Result Measure(WeightFormat format, ThreadTeam team)
     {
         using CpuBackend backend = new(team);
-        List<nint> memory = [];
+        using BoundMatrices bound = new(backend, format);
         List<WeightMatrix> matrices = [];
-        long bytes = 0;
         for (int layer = 0; layer < Layers; layer++)
-            foreach ((int rows, int cols) in Shapes)
-            {
-                // Any bytes are weights; 0x11 keeps every scale small and finite.
-                long size = format.Info.RowBytes(cols) * rows;
-                void* blocks = NativeMemory.AlignedAlloc((nuint)size, 64);
-                new Span<byte>(blocks, checked((int)size)).Fill(0x11);
-                WeightMatrix matrix = backend.BindMatrix("w", format, 1, rows, cols, (nint)blocks);
-                if (backend.Copies(format, cols, MatrixUse.Product)) NativeMemory.AlignedFree(blocks);
-                else memory.Add((nint)blocks);
-                matrices.Add(matrix);
-                bytes += size;
-            }
+            foreach ((int rows, int cols) in Shapes) matrices.Add(bound.Add(rows, cols));
 
         List<double>[] times = [.. Tokens.Select(_ => new List<double>())];
         List<double> read = [];
@@ -79,9 +66,8 @@ internal static unsafe class LinearLayers
             }
         }
 
-        foreach (nint address in memory) NativeMemory.AlignedFree((void*)address);
         return new Result(
-            format.Info.Name, Layers * Shapes.Sum(shape => (long)shape.Rows * shape.Cols), bytes, [.. Tokens.Zip(times, (tokens, list) => (tokens, Median(list)))], Median(read) * 1e9);
+            format.Info.Name, Layers * Shapes.Sum(shape => (long)shape.Rows * shape.Cols), bound.Bytes, [.. Tokens.Zip(times, (tokens, list) => (tokens, Median(list)))], Median(read) * 1e9);
     }
 
     private static double Pass(CpuBackend backend, List<WeightMatrix> matrices, int tokens)

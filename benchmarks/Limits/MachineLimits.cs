@@ -11,35 +11,40 @@ namespace Quern.Benchmarks.Limits;
 
 /// <summary>
 /// What this machine allows, measured with the team that kernels run on: bytes read from memory in huge pages, eight independent streams a thread (what ends a one-token
-/// step), binary32 multiply-adds (what ends a prompt of floating-point weights) and, with AVX-512 VNNI, byte products (what ends one of other weights).
+/// step), binary32 multiply-adds (what ends a prompt of floating-point weights), with AVX-512 VNNI byte products (what ends one of other weights) and with AMX products of bfloat16 tiles (what ends any).
 /// </summary>
 internal static unsafe class MachineLimits
 {
     private const int Rounds = 7;
     private const long StreamBytes = 1L << 30;
+    private static readonly Iced.Intel.AssemblerRegisterTMM[] Tiles = [tmm0, tmm1, tmm2, tmm3, tmm4, tmm5, tmm6, tmm7];
     private static byte* _streamed;
 
     /// <summary>Prints one JSON object: medians of seven rounds.</summary>
     public static int Print(int threads)
     {
         using ThreadTeam team = new(threads);
-        double[] read = new double[Rounds], multiply = new double[Rounds], bytes = new double[Rounds];
+        double[] read = new double[Rounds], multiply = new double[Rounds], bytes = new double[Rounds], tiles = new double[Rounds];
         for (int i = 0; i < Rounds; i++)
         {
             read[i] = ReadBytesPerSecond(team) / 1e9;
             multiply[i] = MultiplyAddsPerSecond(team) / 1e9;
             if (Isa.HasAvx512Vnni) bytes[i] = ByteProductsPerSecond(team) / 1e9;
+            if (Isa.HasAmx) tiles[i] = TileProductsPerSecond(team) / 1e9;
         }
 
-        foreach (double[] list in new[] { read, multiply, bytes }) Array.Sort(list);
+        foreach (double[] list in new[] { read, multiply, bytes, tiles }) Array.Sort(list);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{{\"isa\":\"{Isa.Tier}\",\"threads\":{threads},\"readGBs\":{read[Rounds / 2]:f1},\"readBestGBs\":{read[^1]:f1},\"fmaGflops\":{multiply[Rounds / 2]:f0},\"fmaBestGflops\":{multiply[^1]:f0},\"byteGops\":{bytes[Rounds / 2]:f0}}}"));
+            $"{{\"isa\":\"{Isa.Tier}\",\"threads\":{threads},\"readGBs\":{read[Rounds / 2]:f1},\"readBestGBs\":{read[^1]:f1},\"fmaGflops\":{multiply[Rounds / 2]:f0},\"fmaBestGflops\":{multiply[^1]:f0},\"byteGops\":{bytes[Rounds / 2]:f0},\"tileGflops\":{tiles[Rounds / 2]:f0}}}"));
         return 0;
     }
 
     /// <summary>Code that does nothing but 16,000 VPDPBUSD: <see cref="ByteProducts.CallOperations"/> a call.</summary>
     public static nint ByteProductLoop { get; } = Isa.HasAvx512Vnni ? ExecutableMemory.Keep(WriteByteProducts()) : 0;
+
+    /// <summary>Code that does nothing but 12,000 TDPBF16PS: <see cref="TileProducts.CallOperations"/> a call.</summary>
+    public static nint TileProductLoop { get; } = Isa.HasAmx ? ExecutableMemory.Keep(WriteTileProducts()) : 0;
 
     /// <summary>One look at the streaming read rate, over memory that stays taken.</summary>
     public static double ReadBytesPerSecond(ThreadTeam team)
@@ -59,6 +64,13 @@ internal static unsafe class MachineLimits
 
     /// <summary>One look at the rate of VPDPBUSD; a product and its addition are two operations.</summary>
     public static double ByteProductsPerSecond(ThreadTeam team) => ByteProducts.Operations * 64 / Seconds(() => team.Run(new ByteProducts(ByteProductLoop), 64, 1));
+
+    /// <summary>One look at the rate of TDPBF16PS; a product and its addition are two operations.</summary>
+    public static double TileProductsPerSecond(ThreadTeam team) => TileProducts.Operations * 64 / Seconds(() => team.Run(new TileProducts(TileProductLoop), 64, 1));
+
+    /// <summary>One look at the rate of the best product instruction that kernels use on this machine.</summary>
+    public static double BestProductsPerSecond(ThreadTeam team) =>
+        Isa.HasAmx ? TileProductsPerSecond(team) : Isa.HasAvx512Vnni ? ByteProductsPerSecond(team) : MultiplyAddsPerSecond(team);
 
     private static double Seconds(Action action)
     {
@@ -115,6 +127,44 @@ internal static unsafe class MachineLimits
         public const double CallOperations = (double)Steps * 16 * 64 * 2;
 
         private const int Calls = 100;
+        private readonly nint _loop = loop;
+
+        /// <summary>Operations of one item.</summary>
+        public const double Operations = CallOperations * Calls;
+
+        public void Run(int from, int to, int worker)
+        {
+            for (int i = from * Calls; i < to * Calls; i++) ((delegate* unmanaged<nint, void>)_loop)(0);
+        }
+    }
+
+    // Six sums: a product takes 52 cycles, and the unit for 16 of them.
+    private static byte[] WriteTileProducts()
+    {
+        KernelAssembler kernel = new();
+        kernel.Begin();
+        kernel.Asm.ldtilecfg(kernel.Memory(TileProductKernel.Configuration()));
+        for (int i = 0; i < 8; i++) kernel.Asm.tilezero(Tiles[i]);
+        kernel.Asm.mov(rcx, TileProducts.Steps);
+        kernel.Repeat(rcx, () =>
+        {
+            for (int i = 0; i < 12; i++) kernel.Asm.tdpbf16ps(Tiles[i % 6], tmm6, tmm7);
+        });
+        kernel.Asm.tilerelease();
+        kernel.End();
+        return kernel.ToBytes();
+    }
+
+    /// <summary>Products of tiles with nothing else.</summary>
+    public readonly struct TileProducts(nint loop) : ITeamJob
+    {
+        /// <summary>Turns of the loop in a call.</summary>
+        public const int Steps = 1000;
+
+        /// <summary>Operations of a call: 12 instructions a turn, 16 × 16 × 32 products of each, a multiplication and an addition.</summary>
+        public const double CallOperations = (double)Steps * 12 * 16 * 16 * 32 * 2;
+
+        private const int Calls = 20;
         private readonly nint _loop = loop;
 
         /// <summary>Operations of one item.</summary>

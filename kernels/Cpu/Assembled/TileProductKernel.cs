@@ -25,29 +25,45 @@ internal unsafe struct TileProductArguments
     /// <summary>Steps to multiply, at least 1.</summary>
     public long Steps;
 
-    /// <summary>How many times sixteen or thirty-two rows, as the kernel has them.</summary>
+    /// <summary>Products to make, at least 1, each of as many tokens and rows as the kernel has.</summary>
     public long Turns;
 
-    /// <summary>[tokens, rows] of the first rows.</summary>
+    /// <summary>Bytes from a turn's activations to the next one's; 0 where they are the same.</summary>
+    public long TurnActivationBytes;
+
+    /// <summary>Bytes from a turn's weights to the next one's; 0 where they are the same.</summary>
+    public long TurnWeightBytes;
+
+    /// <summary>[tokens, rows] what sums begin with, or null for zeros.</summary>
+    public float* Before;
+
+    /// <summary>Bytes from a token's numbers there to the next one's.</summary>
+    public long BeforeTokenBytes;
+
+    /// <summary>Bytes from a turn's numbers there to the next one's; 0 for zeros.</summary>
+    public long TurnBeforeBytes;
+
+    /// <summary>[tokens, rows] where sums go.</summary>
     public float* Y;
 
-    /// <summary>Bytes from a token's outputs to the next one's.</summary>
+    /// <summary>Bytes from a token's sums to the next one's.</summary>
     public long YTokenBytes;
 
-    /// <summary>0 to write y, 1 to add to it.</summary>
-    public long Adds;
+    /// <summary>Bytes from a turn's sums to the next one's.</summary>
+    public long TurnYBytes;
 }
 
 /// <summary>
-/// Assembles the product of bfloat16 tiles for the tile unit, one or two tiles of tokens by one or two of weight rows:
-/// <c>y[t, r] (+)= Σ_k x[t, k] · w[r, k]</c>, sums in binary32. Two by two take four loads for four products of sixteen cycles each, which is what the loads allow.
+/// Assembles the product of bfloat16 tiles for the tile unit, one or two tiles of tokens by one or two of weight rows at a time:
+/// <c>y[t, r] = before[t, r] + Σ_k x[t, k] · w[r, k]</c>, sums in binary32. Two by two take four loads for four products of sixteen cycles each.
 /// The tile configuration is loaded when the call begins and given back when it ends, so that nothing of it outlives the call.
 /// Registers: tmm0–3 sums, 4 and 5 activations, 6 and 7 weights. <see cref="TileScalar"/> is what it means.
 /// Source: Intel 64 and IA-32 Software Developer's Manual, volume 2, TDPBF16PS, LDTILECFG.
 /// </summary>
 internal sealed class TileProductKernel
 {
-    private const int ActivationsField = 0, ActivationBytesField = 8, WeightsField = 16, WeightBytesField = 24, StepsField = 32, TurnsField = 40, YField = 48, YTokenBytesField = 56, AddsField = 64;
+    private const int ActivationsField = 0, ActivationBytesField = 8, WeightsField = 16, WeightBytesField = 24, StepsField = 32, TurnsField = 40, TurnActivationBytesField = 48, TurnWeightBytesField = 56;
+    private const int BeforeField = 64, BeforeTokenBytesField = 72, TurnBeforeBytesField = 80, YField = 88, YTokenBytesField = 96, TurnYBytesField = 104;
     private static readonly AssemblerRegisterTMM[] Sums = [tmm0, tmm1, tmm2, tmm3], Activations = [tmm4, tmm5], Weights = [tmm6, tmm7];
     private static readonly nint[] Kernels = new nint[4];
     private static readonly Lock Assembling = new();
@@ -60,8 +76,8 @@ internal sealed class TileProductKernel
     private Assembler Asm => _kernel.Asm;
 
     /// <summary>The address of a function that takes <see cref="TileProductArguments"/> by address, assembled when it is first asked for.</summary>
-    /// <param name="tokenTiles">1 or 2 times sixteen tokens.</param>
-    /// <param name="rowTiles">1 or 2 times sixteen weight rows a turn.</param>
+    /// <param name="tokenTiles">1 or 2 times sixteen tokens a turn.</param>
+    /// <param name="rowTiles">1 or 2 times sixteen weight rows.</param>
     public static nint Find(int tokenTiles, int rowTiles)
     {
         ref nint kernel = ref Kernels[(2 * (tokenTiles - 1)) + rowTiles - 1];
@@ -74,8 +90,8 @@ internal sealed class TileProductKernel
         return kernel;
     }
 
-    // Palette 1; eight tiles of sixteen rows of 64 bytes.
-    private static byte[] Configuration()
+    /// <summary>The tile configuration: palette 1, eight tiles of sixteen rows of 64 bytes.</summary>
+    public static byte[] Configuration()
     {
         byte[] bytes = new byte[64];
         bytes[0] = 1;
@@ -97,16 +113,22 @@ internal sealed class TileProductKernel
         if (_rowTiles == 2) Second(r8, rdx, WeightBytesField);
         _kernel.Load(r12, StepsField);
         _kernel.Repeat(r12, Step);
-        Outputs((sum, at) => Asm.tilestored(at, sum));
-        _kernel.Load(rax, WeightBytesField);
-        if (_rowTiles == 2) Asm.add(rax, rax);
-        Asm.add(__qword_ptr[Arguments + WeightsField], rax);
-        Asm.add(__qword_ptr[Arguments + YField], _rowTiles * TileLayout.Rows * sizeof(float));
+        Outputs(YField, YTokenBytesField, (sum, at) => Asm.tilestored(at, sum));
+        Advance(ActivationsField, TurnActivationBytesField);
+        Advance(WeightsField, TurnWeightBytesField);
+        Advance(BeforeField, TurnBeforeBytesField);
+        Advance(YField, TurnYBytesField);
         Asm.dec(__qword_ptr[Arguments + TurnsField]);
         Asm.jnz(turn);
         Asm.tilerelease();
         _kernel.End();
         return _kernel.ToBytes();
+    }
+
+    private void Advance(int field, int distanceField)
+    {
+        _kernel.Load(rax, distanceField);
+        Asm.add(__qword_ptr[Arguments + field], rax);
     }
 
     private void Second(AssemblerRegister64 target, AssemblerRegister64 first, int distanceField)
@@ -118,20 +140,19 @@ internal sealed class TileProductKernel
     private void Begin()
     {
         Label zero = Asm.CreateLabel(), done = Asm.CreateLabel();
-        Asm.cmp(__qword_ptr[Arguments + AddsField], 0);
+        Asm.cmp(__qword_ptr[Arguments + BeforeField], 0);
         Asm.je(zero);
-        Outputs((sum, at) => Asm.tileloadd(sum, at));
+        Outputs(BeforeField, BeforeTokenBytesField, (sum, at) => Asm.tileloadd(sum, at));
         Asm.jmp(done);
         Asm.Label(ref zero);
-        Outputs((sum, _) => Asm.tilezero(sum));
+        Outputs(BeforeField, BeforeTokenBytesField, (sum, _) => Asm.tilezero(sum));
         Asm.Label(ref done);
-        Asm.nop(); // a label needs an instruction of its own
     }
 
-    private void Outputs(Action<AssemblerRegisterTMM, AssemblerMemoryOperand> act)
+    private void Outputs(int field, int distanceField, Action<AssemblerRegisterTMM, AssemblerMemoryOperand> act)
     {
-        _kernel.Load(r9, YField);
-        _kernel.Load(r10, YTokenBytesField);
+        _kernel.Load(r9, field);
+        _kernel.Load(r10, distanceField);
         for (int t = 0; t < _tokenTiles; t++)
         {
             if (t > 0)

@@ -6,7 +6,7 @@ namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
 /// <see cref="FlashAttention"/> on the tile unit, for prompts: queries, keys, values and softened scores as bfloat16 tiles, sums in binary32. An item is a tile of
-/// queries that share a KV head; two pages of keys and values at a time become tiles once for all of them, and then 32 queries at a time are multiplied, softened and multiplied.
+/// queries that share a KV head; two pages of keys and values at a time become tiles once for all of them.
 /// </summary>
 internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y) : ITeamJob
 {
@@ -70,17 +70,16 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         {
             int count = Math.Min(Pages, lastPage - page + 1);
             for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, keys, values);
-            for (int row = 0; row < rows; row += Pair)
-            {
-                int here = Math.Min(Pair, rows - row);
-                if (page * PageTokens > softmax.Slot(row + here - 1)) continue;
-                Score(queries, row, keys, count, weights);
 
-                // Where there is no second page, the mask of slots hides whatever its scores are.
-                softmax.Soften(in _scoring, page * PageTokens, row, here, weights);
-                for (int r = 0; r < Pair; r++) TileActivations.Place(weights + (r * Keys), Keys, Row(weightTiles, r, Keys));
-                Accumulate(weightTiles, values, count, softmax.Output + ((nint)row * _pages.ValueStride));
-            }
+            // Pairs of queries that are before all these keys have nothing to do with them.
+            int row = 0;
+            while (page * PageTokens > softmax.Slot(Math.Min(row + Pair, rows) - 1)) row += Pair;
+            Score(queries, row, rows, keys, count, weights);
+
+            // Where there is no second page, the mask of slots hides whatever its scores are.
+            softmax.Soften(in _scoring, page * PageTokens, row, rows - row, weights + (row * Keys));
+            for (int r = row; r < rows; r++) TileActivations.Place(weights + (r * Keys), Keys, Row(weightTiles, r, Keys));
+            Accumulate(weightTiles, row, rows, values, count, softmax.Output);
         }
 
         softmax.End(in tile, _tiles.Group, _pages.Layer.ValueLength, _y);
@@ -127,38 +126,51 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         }
     }
 
-    private readonly void Score(byte* queries, int row, byte* keys, int pages, float* weights)
+    private readonly void Score(byte* queries, int row, int rows, byte* keys, int pages, float* weights)
     {
         long bytes = TileLayout.Bytes(_pages.Layer.KeyLength);
-        TileProductArguments arguments = new()
+        for (int page = 0; page < pages; page++)
         {
-            Activations = queries + (row / Sixteen * bytes),
-            ActivationBytes = bytes,
-            Weights = keys,
-            WeightBytes = bytes,
-            Steps = _pages.Layer.KeyLength / TileLayout.StepColumns,
-            Turns = pages,
-            Y = weights,
-            YTokenBytes = Keys * sizeof(float),
-        };
-        ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(2, 2))(&arguments);
+            TileProductArguments arguments = new()
+            {
+                Activations = queries + (row / Sixteen * bytes),
+                ActivationBytes = bytes,
+                Weights = keys + (page * PageTokens / Sixteen * bytes),
+                WeightBytes = bytes,
+                Steps = _pages.Layer.KeyLength / TileLayout.StepColumns,
+                Turns = (rows - row + Pair - 1) / Pair,
+                TurnActivationBytes = 2 * bytes,
+                Y = weights + (row * Keys) + (page * PageTokens),
+                YTokenBytes = Keys * sizeof(float),
+                TurnYBytes = Pair * Keys * sizeof(float),
+            };
+            ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(2, 2))(&arguments);
+        }
     }
 
-    private readonly void Accumulate(byte* weightTiles, byte* values, int pages, float* output)
+    private readonly void Accumulate(byte* weightTiles, int row, int rows, byte* values, int pages, float* output)
     {
-        int stride = _pages.ValueStride, rowTiles = stride % Pair == 0 ? 2 : 1;
-        TileProductArguments arguments = new()
+        int stride = _pages.ValueStride, groups = stride / Sixteen, rowTiles = groups % 2 == 0 ? 2 : 1;
+        for (int group = 0; group < groups; group += rowTiles)
         {
-            Activations = weightTiles,
-            ActivationBytes = TileLayout.Bytes(Keys),
-            Weights = values,
-            WeightBytes = TileLayout.Bytes(Keys),
-            Steps = pages,
-            Turns = stride / (rowTiles * Sixteen),
-            Y = output,
-            YTokenBytes = stride * sizeof(float),
-            Adds = 1,
-        };
-        ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(2, rowTiles))(&arguments);
+            float* o = output + ((nint)row * stride) + (group * Sixteen);
+            TileProductArguments arguments = new()
+            {
+                Activations = weightTiles + (row / Sixteen * TileLayout.Bytes(Keys)),
+                ActivationBytes = TileLayout.Bytes(Keys),
+                Weights = values + (group * TileLayout.Bytes(Keys)),
+                WeightBytes = TileLayout.Bytes(Keys),
+                Steps = pages,
+                Turns = (rows - row + Pair - 1) / Pair,
+                TurnActivationBytes = 2 * TileLayout.Bytes(Keys),
+                Before = o,
+                BeforeTokenBytes = stride * sizeof(float),
+                TurnBeforeBytes = Pair * stride * sizeof(float),
+                Y = o,
+                YTokenBytes = stride * sizeof(float),
+                TurnYBytes = Pair * stride * sizeof(float),
+            };
+            ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(2, rowTiles))(&arguments);
+        }
     }
 }

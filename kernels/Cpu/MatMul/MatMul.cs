@@ -126,8 +126,8 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
         };
         product.Scratch = (byte*)_scratch.Require(product.ScratchBytes * team.Threads);
         if (!isPlaced) team.Run(new TileJob(x, product.X), x.Rows, TokensPerChunk);
-        int pairs = Math.Clamp((weights.Groups + 1) / 2 / (team.Threads * ChunksPerThread), 1, TileProduct.MaxGroups / 2);
-        team.Run(product, weights.Groups, 2 * pairs);
+        int perThread = (weights.Groups + team.Threads - 1) / team.Threads;
+        team.Run(product, weights.Groups, Math.Min((perThread + 1) & -2, TileProduct.MaxGroups));
     }
 
     private void Rows(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)

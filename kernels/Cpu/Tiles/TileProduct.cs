@@ -116,7 +116,15 @@ internal unsafe struct TileProduct : ITeamJob
         TileProductArguments arguments = Arguments(in pass, token, group, turns);
         arguments.Y = Y + ((long)token * YStride) + (group * TileLayout.Rows);
         arguments.YTokenBytes = (long)YStride * sizeof(float);
-        arguments.Adds = pass.Column == 0 ? 0 : 1;
+        arguments.TurnYBytes = rowTiles * TileLayout.Rows * sizeof(float);
+        if (pass.Column > 0)
+        {
+            arguments.Before = arguments.Y;
+            arguments.BeforeTokenBytes = arguments.YTokenBytes;
+            arguments.TurnBeforeBytes = arguments.TurnYBytes;
+        }
+
+        arguments.TurnWeightBytes = rowTiles * arguments.WeightBytes;
         ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(tokenTiles, rowTiles))(&arguments);
     }
 

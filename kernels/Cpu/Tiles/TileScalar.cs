@@ -16,18 +16,19 @@ internal static unsafe class TileScalar
                     *target++ = (Number(layout, arguments.Weights, row, k + p) >> 16) | (Number(layout, arguments.Weights, row, k + 16 + p) & 0xffff0000u);
     }
 
-    /// <summary>The product of <paramref name="tokenTiles"/> times sixteen tokens with the rows of all turns.</summary>
+    /// <summary>The products of all turns.</summary>
     public static void Multiply(in TileProductArguments arguments, int tokenTiles, int rowTiles)
     {
-        for (int t = 0; t < tokenTiles * TileLayout.Rows; t++)
-            for (int r = 0; r < rowTiles * arguments.Turns * TileLayout.Rows; r++)
-            {
-                byte* x = arguments.Activations + (t / TileLayout.Rows * arguments.ActivationBytes), w = arguments.Weights + (r / TileLayout.Rows * arguments.WeightBytes);
-                float* y = (float*)((byte*)arguments.Y + (t * arguments.YTokenBytes)) + r;
-                float sum = arguments.Adds == 0 ? 0 : *y;
-                for (int k = 0; k < arguments.Steps * TileLayout.StepColumns; k++) sum += Activation(x, t % TileLayout.Rows, k) * Weight(w, r % TileLayout.Rows, k);
-                *y = sum;
-            }
+        for (long turn = 0; turn < arguments.Turns; turn++)
+            for (int t = 0; t < tokenTiles * TileLayout.Rows; t++)
+                for (int r = 0; r < rowTiles * TileLayout.Rows; r++)
+                {
+                    byte* x = arguments.Activations + (turn * arguments.TurnActivationBytes) + (t / TileLayout.Rows * arguments.ActivationBytes);
+                    byte* w = arguments.Weights + (turn * arguments.TurnWeightBytes) + (r / TileLayout.Rows * arguments.WeightBytes);
+                    float sum = arguments.Before == null ? 0 : ((float*)((byte*)arguments.Before + (turn * arguments.TurnBeforeBytes) + (t * arguments.BeforeTokenBytes)))[r];
+                    for (int k = 0; k < arguments.Steps * TileLayout.StepColumns; k++) sum += Activation(x, t % TileLayout.Rows, k) * Weight(w, r % TileLayout.Rows, k);
+                    ((float*)((byte*)arguments.Y + (turn * arguments.TurnYBytes) + (t * arguments.YTokenBytes)))[r] = sum;
+                }
     }
 
     /// <summary>The activation that sixteen tokens' tiles hold for a token and a column.</summary>

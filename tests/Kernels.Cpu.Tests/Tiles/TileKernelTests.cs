@@ -53,7 +53,7 @@ public unsafe class TileKernelTests
         Random random = new(4);
         for (int steps = 1; steps <= 5; steps++)
             for (int turns = 1; turns <= 3; turns++)
-                foreach (int adds in new[] { 0, 1 }) Product(random, tokenTiles, rowTiles, steps, turns, adds);
+                foreach (bool adds in new[] { false, true }) Product(random, tokenTiles, rowTiles, steps, turns, adds);
     }
 
     [TierTheory(IsaTier.Avx512)]
@@ -121,14 +121,16 @@ public unsafe class TileKernelTests
         return tiles;
     }
 
-    private static void Product(Random random, int tokenTiles, int rowTiles, int steps, int turns, int adds)
+    private static void Product(Random random, int tokenTiles, int rowTiles, int steps, int turns, bool adds)
     {
         const int Pad = 16;
-        int tokens = 16 * tokenTiles, rows = 16 * rowTiles * turns, stride = rows + Pad;
-        using GuardedMemory x = Numbers(random, tokenTiles * steps), w = Numbers(random, rowTiles * turns * steps), y = new(sizeof(float) * ((stride * tokens) - Pad));
+        int tokens = 16 * tokenTiles * turns, rows = 16 * rowTiles, stride = rows + Pad;
+        using GuardedMemory x = Numbers(random, tokenTiles * turns * steps), w = Numbers(random, rowTiles * steps);
+        using GuardedMemory before = new(sizeof(float) * rows * tokens), y = new(sizeof(float) * ((stride * tokens) - Pad));
         float* outputs = (float*)y.Start;
         float[] scalar = new float[stride * tokens];
-        for (int i = 0; i < (stride * tokens) - Pad; i++) outputs[i] = scalar[i] = 1 + (i % 3);
+        for (int i = 0; i < (stride * tokens) - Pad; i++) outputs[i] = 77;
+        for (int i = 0; i < rows * tokens; i++) ((float*)before.Start)[i] = 1 + (i % 3);
         TileProductArguments arguments = new()
         {
             Activations = x.Start,
@@ -137,8 +139,12 @@ public unsafe class TileKernelTests
             WeightBytes = steps * TileLayout.TileBytes,
             Steps = steps,
             Turns = turns,
+            TurnActivationBytes = tokenTiles * steps * TileLayout.TileBytes,
+            Before = adds ? (float*)before.Start : null,
+            BeforeTokenBytes = rows * sizeof(float),
+            TurnBeforeBytes = adds ? 16 * tokenTiles * rows * sizeof(float) : 0,
             YTokenBytes = stride * sizeof(float),
-            Adds = adds,
+            TurnYBytes = 16 * tokenTiles * stride * sizeof(float),
         };
         fixed (float* reference = scalar)
         {
@@ -152,8 +158,14 @@ public unsafe class TileKernelTests
             for (int r = 0; r < (t == tokens - 1 ? rows : stride); r++)
             {
                 int at = (t * stride) + r;
-                double exact = r >= rows || adds == 1 ? 1 + (at % 3) : 0, size = Math.Abs(exact);
-                for (int k = 0; k < 32 * steps && r < rows; k++)
+                if (r >= rows)
+                {
+                    Assert.Equal(77, outputs[at]);
+                    continue;
+                }
+
+                double exact = adds ? 1 + (((t * rows) + r) % 3) : 0, size = exact;
+                for (int k = 0; k < 32 * steps; k++)
                 {
                     double product = (double)TileScalar.Activation(x.Start + (t / 16 * steps * TileLayout.TileBytes), t % 16, k)
                         * TileScalar.Weight(w.Start + (r / 16 * steps * TileLayout.TileBytes), r % 16, k);

@@ -28,12 +28,20 @@ internal static class EchoDocuments
             : Document.Plain(DocumentKind.Echo, string.Join("\n\n", tasks.Select(task => $"{task.Question}\n{task.Answer}")));
     }
 
+    private static readonly string[] Subjects =
+        ["The sun", "The moon", "The wind", "The rain", "The path", "The old house", "The river", "The garden", "The sky", "The grass", "The water", "The day", "The morning", "The night", "The hill", "The snow"];
+
+    private static readonly string[] States =
+        ["is warm", "is cold", "was bright", "was dark", "is quiet", "was soft", "is long", "was short", "is far away", "was very old", "is green", "was wet", "looks beautiful", "came early", "was late", "is near"];
+
     private static Document People(Dice dice, bool chat)
     {
         int draw = dice.Below(100);
-        string[] people = dice.PickSome(Everybody, draw < 45 ? 1 : draw < 75 ? 2 : dice.Between(3, 6));
-        string[] said = dice.PickSome(Predicates, dice.Between(3, 8));
-        string text = string.Join(" ", said.Select(what => $"{dice.Pick(people)} {what}."));
+        string[] people = dice.PickSome(Everybody, draw < 45 ? 1 : draw < 80 ? 2 : dice.Between(3, 6));
+        string[] sentences = new string[dice.Between(2, dice.Between(3, 30))];
+        for (int i = 0; i < sentences.Length; i++)
+            sentences[i] = dice.Percent(60) ? $"{dice.Pick(people)} {dice.Pick(Predicates)}." : $"{dice.Pick(Subjects)} {dice.Pick(States)}.";
+        string text = string.Join(" ", sentences);
         return chat
             ? Document.Chat(DocumentKind.Echo, [new Turn("user", $"Tell me about {(people.Length == 1 ? people[0] : $"{Join(people[..^1])} and {people[^1]}")}."), new Turn("assistant", text)])
             : Document.Plain(DocumentKind.Echo, text);

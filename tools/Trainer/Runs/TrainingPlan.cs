@@ -18,6 +18,11 @@ internal sealed record TrainingPlan
     /// <summary>Highest learning rate.</summary>
     public double LearningRate { get; init; } = 2e-3;
 
+    /// <summary>
+    /// The embeddings' part of the learning rate. A rare token is in few of a step's texts: what its row learns from them is mostly noise, which Adam scales up to full steps.
+    /// </summary>
+    public double EmbeddingRate { get; init; } = 1;
+
     /// <summary>Learning rate at the end.</summary>
     public double FinalLearningRate { get; init; } = 1e-4;
 
@@ -81,6 +86,7 @@ internal sealed record TrainingPlan
         Within(CheckpointEvery, 1, int.MaxValue, "checkpointEvery");
         Within(LearningRate, 0, 1, "learningRate");
         Within(FinalLearningRate, 0, LearningRate, "finalLearningRate");
+        Within(EmbeddingRate, 0, 1, "embeddingRate");
         Within(Beta1, 0, 0.999999, "beta1");
         Within(Beta2, 0, 0.999999, "beta2");
         Within(Epsilon, 1e-30, 1, "epsilon");
