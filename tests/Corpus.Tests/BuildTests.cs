@@ -112,7 +112,7 @@ public sealed class BuildTests(SmallCorpus corpus) : IClassFixture<SmallCorpus>
         Assert.Equal(SmallCorpus.Documents, train.GetProperty("documents").GetInt32());
         Assert.Equal(Tokens(CorpusBuild.TrainName).Length, train.GetProperty("tokens").GetInt32());
         Assert.Equal(Tokens(CorpusBuild.HeldOutName).Length, heldOut.GetProperty("tokens").GetInt32());
-        Assert.Equal(4, train.GetProperty("kinds").EnumerateObject().Count());
+        Assert.Equal(5, train.GetProperty("kinds").EnumerateObject().Count());
         Assert.Equal(SmallCorpus.Documents, train.GetProperty("kinds").EnumerateObject().Sum(kind => kind.Value.GetProperty("documents").GetInt32()));
         Assert.True(train.GetProperty("longestDocumentInTokens").GetInt32() <= 1024, "a document fits the context of the models");
         Assert.InRange(heldOut.GetProperty("charactersPerToken").GetDouble(), 3.2, 6);

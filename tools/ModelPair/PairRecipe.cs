@@ -54,6 +54,6 @@ internal sealed record PairRecipe
     {
         Name = config.Name + " miniature",
         Model = config.Model with { Width = width, Layers = layers, Heads = 2, KvHeads = 1, Hidden = 2 * width, Context = 640 },
-        Training = config.Training with { Sequences = 2, SequencesPerPass = 2, Steps = steps, WarmupSteps = 1, EvaluateEvery = 2, EvaluationSequences = 2, CheckpointEvery = 2 },
+        Training = config.Training with { Sequences = 2, SequencesPerPass = 2, Steps = steps, BeginSteps = Math.Min(2, config.Training.BeginSteps), WarmupSteps = 1, EvaluateEvery = 2, EvaluationSequences = 2, CheckpointEvery = 2 },
     };
 }

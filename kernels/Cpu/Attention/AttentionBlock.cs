@@ -219,6 +219,50 @@ internal static unsafe class AttentionBlock
         d.Store(o3);
     }
 
+    /// <summary>Finishes the scores of one query in place: scale, cap, linear bias, mask. Returns the largest.</summary>
+    /// <param name="scoring">Scale, cap, window.</param>
+    /// <param name="first">Slot of the first key.</param>
+    /// <param name="slot">Slot of the query.</param>
+    /// <param name="slope">Slope of a linear bias, or null.</param>
+    /// <param name="vectors">Scores, in sixteens.</param>
+    /// <param name="scores">The scores.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static float Finish(in Scoring scoring, int first, int slot, float* slope, int vectors, float* scores)
+    {
+        Vector512<float> scale = Vector512.Create(scoring.Scale), largest = Vector512.Create(float.NegativeInfinity);
+        int oldest = scoring.Oldest(slot);
+        for (int i = 0; i < vectors; i++, first += 16, scores += 16)
+        {
+            Vector512<float> values = Vector512.Load(scores) * scale;
+            if (scoring.SoftCap != 0) values = Cap(values, scoring.SoftCap);
+            if (slope != null) values = Bias(values, first - slot, *slope);
+            if (first < oldest || first + 15 > slot) values = Mask(values, first, oldest, slot);
+            values.Store(scores);
+            largest = Vector512.Max(largest, values);
+        }
+
+        return Largest(largest);
+    }
+
+    /// <summary>The weights <c>e^(s − m)</c> of one query as a row of tiles, two vectors a page. Returns their sum.</summary>
+    /// <param name="maximum">m.</param>
+    /// <param name="pages">Pages of 32 scores.</param>
+    /// <param name="scores">The scores.</param>
+    /// <param name="tiles">The row in the tile of the first page.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static float Weigh(float maximum, int pages, float* scores, byte* tiles)
+    {
+        Vector512<float> m = Vector512.Create(maximum), sum = Vector512<float>.Zero;
+        for (int page = 0; page < pages; page++, scores += PageTokens, tiles += Tiles.TileLayout.TileBytes)
+        {
+            Vector512<float> low = VectorMath.Exp(Vector512.Load(scores) - m), high = VectorMath.Exp(Vector512.Load(scores + 16) - m);
+            sum += low + high;
+            Tiles.TileActivations.Pair(low, high).Store((uint*)tiles);
+        }
+
+        return Vector512.Sum(sum);
+    }
+
     private static Vector512<float> Cap(Vector512<float> scores, float cap) => VectorMath.Tanh(scores / cap) * cap;
 
     private static Vector512<float> Bias(Vector512<float> scores, int distance, float slope) =>

@@ -1,3 +1,6 @@
+using System.Runtime.Intrinsics;
+using Quern.Kernels.Cpu.Tiles;
+
 namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>The running softmax of a tile's rows: maximum m, sum l and output o of each, with the row's slot and the slope of its linear bias.</summary>
@@ -38,6 +41,35 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
     public void Soften(in Scoring scoring, int firstSlot, int row, int count, float* weights) =>
         AttentionBlock.Soften(
             in scoring, firstSlot, _slots + row, scoring.AlibiMaxBias == 0 ? null : _slopes + row, count, weights, _maxima + row, _sums + row, Output + ((nint)row * _stride), _stride);
+
+    /// <summary>The same for one row and any number of pages, with the weights as a row of tiles.</summary>
+    /// <param name="scoring">How scores are made.</param>
+    /// <param name="firstSlot">Slot of the first key.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="pages">Pages of keys.</param>
+    /// <param name="scores">[32 × pages], spoilt by the call.</param>
+    /// <param name="tiles">The row in the tile of the first page.</param>
+    public void SoftenToTiles(in Scoring scoring, int firstSlot, int row, int pages, float* scores, byte* tiles)
+    {
+        // Pages behind the newest slot weigh nothing.
+        int seen = Math.Clamp(((_slots[row] - firstSlot) / KvLayout.PageTokens) + 1, 0, pages);
+        float before = _maxima[row], now = before;
+        if (seen > 0) now = Math.Max(before, AttentionBlock.Finish(in scoring, firstSlot, _slots[row], scoring.AlibiMaxBias == 0 ? null : _slopes + row, 2 * seen, scores));
+        if (float.IsNegativeInfinity(now)) seen = 0;
+        float added = AttentionBlock.Weigh(now, seen, scores, tiles);
+        for (int page = seen; page < pages; page++) Vector512<uint>.Zero.Store((uint*)(tiles + (page * TileLayout.TileBytes)));
+        if (now == before)
+        {
+            _sums[row] += added;
+            return;
+        }
+
+        float shrink = MathF.Exp(before - now);
+        float* output = Output + ((nint)row * _stride);
+        _maxima[row] = now;
+        _sums[row] = (_sums[row] * shrink) + added;
+        for (int i = 0; i < _stride; i += 16) (Vector512.Load(output + i) * shrink).Store(output + i);
+    }
 
     /// <summary>Writes o / l of a tile's rows.</summary>
     public void End(in QueryTile tile, int group, int length, Tensor y)

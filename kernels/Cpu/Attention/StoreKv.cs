@@ -3,6 +3,9 @@ namespace Quern.Kernels.Cpu.Attention;
 /// <summary>Writes keys and values of a batch's tokens to their slots; see <see cref="PagedKv"/> for the layout.</summary>
 internal readonly unsafe struct StoreKv(Tensor keys, Tensor values, BatchView batch, LayerPages pages) : ITeamJob
 {
+    /// <summary>Values that are rounded before they are written where they belong, far apart.</summary>
+    private const int Together = 64;
+
     private readonly Tensor _keys = keys;
     private readonly Tensor _values = values;
     private readonly BatchView _batch = batch;
@@ -27,8 +30,23 @@ internal readonly unsafe struct StoreKv(Tensor keys, Tensor values, BatchView ba
     private void Put(float* source, int count, byte* target, nint first, int step)
     {
         if (_pages.Type == KvType.F32)
+        {
             for (int i = 0; i < count; i++) ((float*)target)[first + ((nint)i * step)] = source[i];
-        else
-            for (int i = 0; i < count; i++) ((ushort*)target)[first + ((nint)i * step)] = Float16.FromSingle(source[i]);
+            return;
+        }
+
+        if (step == 1)
+        {
+            Float16.Narrow(source, count, (ushort*)target + first);
+            return;
+        }
+
+        ushort* narrowed = stackalloc ushort[Together];
+        for (int i = 0; i < count; i += Together)
+        {
+            int here = Math.Min(Together, count - i);
+            Float16.Narrow(source + i, here, narrowed);
+            for (int j = 0; j < here; j++) ((ushort*)target)[first + ((nint)(i + j) * step)] = narrowed[j];
+        }
     }
 }

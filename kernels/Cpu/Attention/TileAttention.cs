@@ -6,12 +6,12 @@ namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
 /// <see cref="FlashAttention"/> on the tile unit, for prompts: queries, keys, values and softened scores as bfloat16 tiles, sums in binary32. An item is a tile of
-/// queries that share a KV head; two pages of keys and values at a time become tiles once for all of them.
+/// queries that share a KV head; eight pages of keys and values at a time become tiles once for all of them.
 /// </summary>
 internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y) : ITeamJob
 {
     private const int Sixteen = TileLayout.Rows, Pair = 2 * Sixteen;
-    private const int PageTokens = KvLayout.PageTokens, Pages = AttentionBlock.Pages, Keys = AttentionBlock.Keys;
+    private const int PageTokens = KvLayout.PageTokens, Pages = 8, Keys = Pages * PageTokens;
 
     /// <summary>Queries of a tile, where a sequence has so many.</summary>
     private const int TileRows = 128;
@@ -60,8 +60,8 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
     private readonly void ComputeTile(in QueryTile tile, byte* scratch)
     {
         byte* queries = scratch, keys = queries + QueryBytes, values = keys + KeyBytes, weightTiles = values + ValueBytes;
-        float* weights = (float*)(weightTiles + WeightTileBytes);
-        SoftmaxRows softmax = new(weights + ((nint)PaddedRows * Keys), PaddedRows, _pages.ValueStride);
+        float* scores = (float*)(weightTiles + WeightTileBytes);
+        SoftmaxRows softmax = new(scores + ((nint)PaddedRows * Keys), PaddedRows, _pages.ValueStride);
         int rows = tile.Tokens * _tiles.Group;
         PlaceQueries(in tile, rows, queries);
         softmax.Begin(in tile, _tiles.Group, in _scoring);
@@ -74,11 +74,8 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
             // Pairs of queries that are before all these keys have nothing to do with them.
             int row = 0;
             while (page * PageTokens > softmax.Slot(Math.Min(row + Pair, rows) - 1)) row += Pair;
-            Score(queries, row, rows, keys, count, weights);
-
-            // Where there is no second page, the mask of slots hides whatever its scores are.
-            softmax.Soften(in _scoring, page * PageTokens, row, rows - row, weights + (row * Keys));
-            for (int r = row; r < rows; r++) TileActivations.Place(weights + (r * Keys), Keys, Row(weightTiles, r, Keys));
+            Score(queries, row, rows, keys, count, scores);
+            for (int r = row; r < rows; r++) softmax.SoftenToTiles(in _scoring, page * PageTokens, r, count, scores + (r * Keys), Row(weightTiles, r, Keys));
             Accumulate(weightTiles, row, rows, values, count, softmax.Output);
         }
 
@@ -126,7 +123,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         }
     }
 
-    private readonly void Score(byte* queries, int row, int rows, byte* keys, int pages, float* weights)
+    private readonly void Score(byte* queries, int row, int rows, byte* keys, int pages, float* scores)
     {
         long bytes = TileLayout.Bytes(_pages.Layer.KeyLength);
         for (int page = 0; page < pages; page++)
@@ -140,7 +137,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
                 Steps = _pages.Layer.KeyLength / TileLayout.StepColumns,
                 Turns = (rows - row + Pair - 1) / Pair,
                 TurnActivationBytes = 2 * bytes,
-                Y = weights + (row * Keys) + (page * PageTokens),
+                Y = scores + (row * Keys) + (page * PageTokens),
                 YTokenBytes = Keys * sizeof(float),
                 TurnYBytes = Pair * Keys * sizeof(float),
             };

@@ -92,6 +92,29 @@ public static unsafe class Float16
         }
     }
 
+    /// <summary>Rounds consecutive values as <see cref="FromSingle(float)"/> does.</summary>
+    /// <param name="source">binary32 values.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="target">Destination.</param>
+    internal static void Narrow(float* source, int count, ushort* target)
+    {
+        int i = 0;
+        if (Isa.HasAvx512)
+            for (; i <= count - 16; i += 16) Avx512F.ConvertToVector256UInt16(FromSingle(Vector512.Load(source + i))).Store(target + i);
+        for (; i < count; i++) target[i] = FromSingle(source[i]);
+    }
+
+    // Each case of the scalar one in every lane.
+    private static Vector512<uint> FromSingle(Vector512<float> values)
+    {
+        Vector512<uint> bits = values.AsUInt32(), magnitude = bits & Vector512.Create(0x7fffffffu), sign = (bits >> 16) & Vector512.Create(0x8000u);
+        Vector512<uint> normal = (magnitude - Vector512.Create(0x38000000u - 0xfffu) + ((magnitude >> 13) & Vector512<uint>.One)) >> 13;
+        Vector512<uint> subnormal = (magnitude.AsSingle() + Vector512.Create(0.5f)).AsUInt32() - Vector512.Create(0x3f000000u);
+        Vector512<uint> result = Vector512.ConditionalSelect(Vector512.LessThan(magnitude, Vector512.Create(0x38800000u)), subnormal, normal);
+        result = Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(0x477ff000u)), Vector512.Create(0x7c00u), result);
+        return sign | Vector512.ConditionalSelect(Vector512.GreaterThan(magnitude, Vector512.Create(0x7f800000u)), Vector512.Create(0x7e00u), result);
+    }
+
     private static float* MakeTable()
     {
         float* table = (float*)NativeMemory.AlignedAlloc(65536 * sizeof(float), 64);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Quern.Kernels.Cpu.Tiles;
@@ -12,13 +13,14 @@ internal static unsafe class TileActivations
     public static void Place(float* x, int cols, byte* target)
     {
         for (int k = 0; k < cols; k += TileLayout.StepColumns, target += TileLayout.TileBytes)
-        {
-            Vector512<uint> low = Round(Vector512.Load(x + k)), high = Round(Vector512.Load(x + k + 16));
-            ((low >> 16) | (high & Vector512.Create(0xffff0000u))).Store((uint*)target);
-        }
+            Pair(Vector512.Load(x + k), Vector512.Load(x + k + 16)).Store((uint*)target);
     }
 
-    /// <summary>The same, in the obvious way.</summary>
+    /// <summary>A row of a tile: the first sixteen columns of a step and the last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<uint> Pair(Vector512<float> low, Vector512<float> high) => (Round(low) >> 16) | (Round(high) & Vector512.Create(0xffff0000u));
+
+    /// <summary>The same as <see cref="Place"/>, in the obvious way.</summary>
     public static void PlaceScalar(float* x, int cols, byte* target)
     {
         for (int k = 0; k < cols; k += TileLayout.StepColumns, target += TileLayout.TileBytes)

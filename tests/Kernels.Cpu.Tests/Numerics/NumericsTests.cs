@@ -45,6 +45,22 @@ public sealed class NumericsTests
         }
     }
 
+    [Fact]
+    public unsafe void ManyValuesAreRoundedAsOne()
+    {
+        Random random = new(2);
+        float[] hostile = [0, -0f, 1e-45f, 6e-8f, -2.9e-8f, 6.1e-5f, 65504, 65519.996f, 65520, -1e38f, float.PositiveInfinity, float.NegativeInfinity, float.NaN];
+        for (int count = 0; count < 70; count++)
+        {
+            float[] values = [.. Enumerable.Range(0, count).Select(i => i % 3 == 0 ? hostile[random.Next(hostile.Length)] : (float)((random.NextDouble() - 0.5) * Math.Pow(2, random.Next(-30, 20))))];
+            ushort[] narrowed = new ushort[count + 1];
+            fixed (float* source = values)
+            fixed (ushort* target = narrowed)
+                Float16.Narrow(source, count, target);
+            Assert.Equal([.. values.Select(Float16.FromSingle), (ushort)0], narrowed);
+        }
+    }
+
     [Theory]
     [InlineData(1f, 0x3f80)]
     [InlineData(-2.5f, 0xc020)]

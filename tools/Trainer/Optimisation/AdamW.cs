@@ -55,8 +55,7 @@ internal sealed unsafe class AdamW(Network<float> network, TrainingPlan plan, Cr
         float* w = network.Parameters.First, g = network.Gradients.First, m = Mean.First, v = Square.First;
         foreach (ParameterTensor tensor in network.Layout.Tensors)
         {
-            double share = tensor == network.Layout.Embedding ? plan.EmbeddingRate : 1;
-            Update own = update with { Rate = (float)(share * update.Rate), Kept = (float)(1 - (tensor.IsMatrix ? share * rate * plan.WeightDecay : 0)) };
+            Update own = update with { Kept = (float)(1 - (tensor.IsMatrix ? rate * plan.WeightDecay : 0)) };
             int start = (int)tensor.Offset;
             crew.ForRanges(tensor.Count, ValuesPerRange, (from, to) => own.Apply(start + from, start + to, g, m, v, w));
         }

@@ -43,6 +43,7 @@ internal sealed record TrainerConfig
                 Vocabulary = 2048,
                 Context = 1024,
             },
+            Training = new() { Steps = 3200, BeginSteps = 300, LearningRate = 1e-3, CheckpointEvery = 100 },
         },
         ["draft"] = new()
         {
@@ -59,7 +60,7 @@ internal sealed record TrainerConfig
                 Context = 1024,
             },
             // With a teacher, what it would say is all that counts: a draft is as good as it is like its target.
-            Training = new() { Steps = 3000, LearningRate = 4e-3, FinalLearningRate = 2e-4, SequencesPerPass = 4, TeacherShare = 1 },
+            Training = new() { Steps = 1800, LearningRate = 4e-3, FinalLearningRate = 2e-4, SequencesPerPass = 4, TeacherShare = 1 },
         },
     };
 

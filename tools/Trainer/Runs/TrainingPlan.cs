@@ -18,11 +18,6 @@ internal sealed record TrainingPlan
     /// <summary>Highest learning rate.</summary>
     public double LearningRate { get; init; } = 2e-3;
 
-    /// <summary>
-    /// The embeddings' part of the learning rate. A rare token is in few of a step's texts: what its row learns from them is mostly noise, which Adam scales up to full steps.
-    /// </summary>
-    public double EmbeddingRate { get; init; } = 1;
-
     /// <summary>Learning rate at the end.</summary>
     public double FinalLearningRate { get; init; } = 1e-4;
 
@@ -79,14 +74,13 @@ internal sealed record TrainingPlan
         Within(Sequences, 1, 1 << 20, "sequences");
         Within(SequencesPerPass, 1, Sequences, "sequencesPerPass");
         Within(Steps, 1, int.MaxValue, "steps");
-        Within(BeginSteps, 0, Steps, "beginSteps");
+        Within(BeginSteps, 0, int.MaxValue, "beginSteps");
         Within(WarmupSteps, 0, int.MaxValue, "warmupSteps");
         Within(EvaluateEvery, 1, int.MaxValue, "evaluateEvery");
         Within(EvaluationSequences, 1, int.MaxValue, "evaluationSequences");
         Within(CheckpointEvery, 1, int.MaxValue, "checkpointEvery");
         Within(LearningRate, 0, 1, "learningRate");
         Within(FinalLearningRate, 0, LearningRate, "finalLearningRate");
-        Within(EmbeddingRate, 0, 1, "embeddingRate");
         Within(Beta1, 0, 0.999999, "beta1");
         Within(Beta2, 0, 0.999999, "beta2");
         Within(Epsilon, 1e-30, 1, "epsilon");
