@@ -65,7 +65,7 @@ public sealed partial class ShippedModelTests
     }
 
     [ShippedModelTheory]
-    [InlineData("Once upon a time, there was a little rabbit named Nora.", "Nora")]
+    [InlineData("Once upon a time, there was a little rabbit named Mia.", "Mia")]
     [InlineData("Max was a brave dragon.", "Max")]
     public void A_story_goes_on_from_its_prompt_and_ends(string prompt, string name)
     {

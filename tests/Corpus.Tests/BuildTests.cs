@@ -93,6 +93,15 @@ public sealed class BuildTests(SmallCorpus corpus) : IClassFixture<SmallCorpus>
     }
 
     [Fact]
+    public void ATrainingBeginsWithTextsThatSayThingsAgain()
+    {
+        List<int[]> documents = Split(Tokens(CorpusBuild.BeginName));
+        Assert.Equal(SmallCorpus.Documents / 10, documents.Count);
+        for (int i = 0; i < 20; i++)
+            Assert.Equal(DocumentStream.Marked(DocumentWriter.Write(DocumentStream.BeginSeed(7, i), DocumentKind.Echo)), _tokenizer.Decode(documents[i], renderSpecial: true));
+    }
+
+    [Fact]
     public void TheHeldOutTextHasTheHeldOutTokens() =>
         Assert.Equal(Tokens(CorpusBuild.HeldOutName), _tokenizer.Encode(File.ReadAllText(corpus.PathOf(CorpusBuild.HeldOutTextName)), addSpecial: false));
 
@@ -112,6 +121,7 @@ public sealed class BuildTests(SmallCorpus corpus) : IClassFixture<SmallCorpus>
         Assert.Equal(SmallCorpus.Documents, train.GetProperty("documents").GetInt32());
         Assert.Equal(Tokens(CorpusBuild.TrainName).Length, train.GetProperty("tokens").GetInt32());
         Assert.Equal(Tokens(CorpusBuild.HeldOutName).Length, heldOut.GetProperty("tokens").GetInt32());
+        Assert.Equal(Tokens(CorpusBuild.BeginName).Length, card.RootElement.GetProperty("begin").GetProperty("tokens").GetInt32());
         Assert.Equal(5, train.GetProperty("kinds").EnumerateObject().Count());
         Assert.Equal(SmallCorpus.Documents, train.GetProperty("kinds").EnumerateObject().Sum(kind => kind.Value.GetProperty("documents").GetInt32()));
         Assert.True(train.GetProperty("longestDocumentInTokens").GetInt32() <= 1024, "a document fits the context of the models");

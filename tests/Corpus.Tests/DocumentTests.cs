@@ -129,6 +129,60 @@ public sealed partial class DocumentTests
     });
 
     [Fact]
+    public void ListsAreSaidAgainAsTheyWere()
+    {
+        int again = 0, neighbours = 0, ends = 0;
+        ForAll(DocumentKind.Echo, true, document =>
+        {
+            for (int i = 0; i + 1 < document.Turns.Count; i++)
+            {
+                if (document.Turns[i].Role != "user") continue;
+                string question = document.Turns[i].Text, answer = document.Turns[i + 1].Text;
+                int colon = question.IndexOf(": ", StringComparison.Ordinal), stop = question.IndexOf('.', StringComparison.Ordinal);
+                if (colon > 0)
+                {
+                    Assert.Equal(question[(colon + 2)..], answer);
+                    again++;
+                }
+
+                if (!question.Contains("What comes ", StringComparison.Ordinal) && !question.Contains("Which is ", StringComparison.Ordinal)) continue;
+                string[] list = question[..stop].Split(", ");
+                string[] words = answer.TrimEnd('.').Split([" comes ", "After ", "Before ", "The first is ", "The last is "], StringSplitOptions.RemoveEmptyEntries);
+                if (words.Length == 2)
+                {
+                    Assert.Equal(answer.StartsWith("After", StringComparison.Ordinal) ? 1 : -1, Array.IndexOf(list, words[1]) - Array.IndexOf(list, words[0]));
+                    neighbours++;
+                }
+                else
+                {
+                    Assert.Equal(answer.Contains("first", StringComparison.Ordinal) ? list[0] : list[^1], words[0]);
+                    ends++;
+                }
+            }
+        });
+        Assert.All([again, neighbours, ends], count => Assert.True(count > 50));
+    }
+
+    [Fact]
+    public void NothingIsToldOfAnybodyWhomTheQuestionDoesNotName()
+    {
+        HashSet<string> everybody = [.. Names.Boys, .. Names.Girls];
+        int told = 0;
+        ForAll(DocumentKind.Echo, true, document =>
+        {
+            for (int i = 0; i + 1 < document.Turns.Count; i++)
+            {
+                if (!document.Turns[i].Text.StartsWith("Tell me about ", StringComparison.Ordinal)) continue;
+                told++;
+                Assert.All(Words(document.Turns[i + 1].Text), word => Assert.True(!everybody.Contains(word) || Words(document.Turns[i].Text).Contains(word), word));
+            }
+        });
+        Assert.True(told > 300);
+
+        static string[] Words(string text) => text.Split([' ', '.', ','], StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    [Fact]
     public void NamesAreOfOneTableAndTakeAnApostropheS()
     {
         Assert.Empty(Names.Boys.Intersect(Names.Girls));

@@ -48,7 +48,7 @@ public sealed class DataTests : IDisposable
         TokenBatch batch = new(4, 4);
         for (int step = 0; step < 50; step++)
         {
-            Windows.FillStep(file, plan, step, 0, batch);
+            Windows.FillStep(file, null, plan, step, 0, batch);
             for (int i = 0; i < 4; i++) seen.Add(string.Join(' ', batch.Inputs.Skip(4 * i).Take(4)));
         }
 
@@ -57,13 +57,27 @@ public sealed class DataTests : IDisposable
     }
 
     [Fact]
+    public void Every_second_sequence_of_the_first_steps_is_of_the_beginning()
+    {
+        TokenFile train = Read([9, 1, 2, 9, 1, 2, 9, 1, 2, 9, 1, 2], length: 4), begin = Read([9, 5, 6, 9, 5, 6, 9, 5, 6, 9, 5, 6], length: 4);
+        TrainingPlan plan = new() { Sequences = 4, BeginSteps = 3 };
+        TokenBatch batch = new(2, 4);
+        for (int step = 0; step < 6; step++)
+        {
+            Windows.FillStep(train, begin, plan, step, 2, batch);
+            Assert.Equal(1, batch.Inputs[1]);
+            Assert.Equal(step < 3 ? 5 : 1, batch.Inputs[5]);
+        }
+    }
+
+    [Fact]
     public void The_text_of_a_step_does_not_depend_on_how_it_is_cut_into_passes()
     {
         TokenFile file = TokenFile.Read(_folder.Path("train.tok"), TrainingFolder.Vocabulary, TrainingFolder.Bos, 16);
         TrainingPlan plan = new() { Sequences = 4 };
         TokenBatch whole = new(4, 16), half = new(2, 16);
-        Windows.FillStep(file, plan, 7, 0, whole);
-        Windows.FillStep(file, plan, 7, 2, half);
+        Windows.FillStep(file, null, plan, 7, 0, whole);
+        Windows.FillStep(file, null, plan, 7, 2, half);
         Assert.Equal(whole.Inputs[32..], half.Inputs);
     }
 

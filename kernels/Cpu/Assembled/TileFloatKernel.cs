@@ -8,33 +8,36 @@ namespace Quern.Kernels.Cpu.Assembled;
 /// <summary>
 /// Assembles the way from columns of sixteen floating-point numbers, wherever they lie, to tiles of bfloat16 numbers (<see cref="Tiles.TileLayout"/>): row p of a tile pairs columns p and 16 + p.
 /// Numbers are rounded by adding half a unit of what stays; bfloat16 numbers are what they are. Serves interleaved weights, and pages of keys and values.
-/// <see cref="Tiles.TileScalar"/> is what it means. Registers: zmm13 and 14 the pair, 18 and 19 constants.
+/// <see cref="Tiles.TileScalar"/> is what it means. Registers: zmm13 and 14 the pair, 15 a rounded number, 18 and 19 constants.
 /// </summary>
 internal sealed class TileFloatKernel
 {
-    private const int Low = 13, High = 14, UpperHalf = 18, HalfUnit = 19;
+    private const int Low = 13, High = 14, Rounded = 15, UpperHalf = 18, HalfUnit = 19;
 
     /// <summary>(a and b) or c, as the instruction's truth table.</summary>
     private const byte AndOr = 0xEA;
 
-    private static readonly nint[] Kernels = new nint[4];
+    private static readonly nint[] Kernels = new nint[8];
     private static readonly Lock Assembling = new();
 
     private readonly FloatElement _element;
+    private readonly bool _rest;
     private readonly KernelAssembler _kernel = new();
 
-    private TileFloatKernel(FloatElement element) => _element = element;
+    private TileFloatKernel(FloatElement element, bool rest) => (_element, _rest) = (element, rest);
 
     private Assembler Asm => _kernel.Asm;
 
     /// <summary>The address of a function that takes <see cref="TileDecodeArguments"/> by address, assembled when it is first asked for.</summary>
-    public static nint Find(FloatElement element)
+    /// <param name="element">What numbers are.</param>
+    /// <param name="rest">Whether tiles get what rounding takes off the numbers, in place of the numbers.</param>
+    public static nint Find(FloatElement element, bool rest = false)
     {
-        ref nint kernel = ref Kernels[(int)element];
+        ref nint kernel = ref Kernels[(2 * (int)element) + (rest ? 1 : 0)];
         if (Volatile.Read(ref kernel) == 0)
         {
             lock (Assembling)
-                if (kernel == 0) Volatile.Write(ref kernel, ExecutableMemory.Keep(new TileFloatKernel(element).Write()));
+                if (kernel == 0) Volatile.Write(ref kernel, ExecutableMemory.Keep(new TileFloatKernel(element, rest).Write()));
         }
 
         return kernel;
@@ -89,6 +92,13 @@ internal sealed class TileFloatKernel
             default:
                 Asm.vmovups(Z(target), __zmmword_ptr[at]);
                 break;
+        }
+
+        if (_rest)
+        {
+            Asm.vpaddd(Z(Rounded), Z(target), Z(HalfUnit));
+            Asm.vpandd(Z(Rounded), Z(Rounded), Z(UpperHalf));
+            Asm.vsubps(Z(target), Z(target), Z(Rounded));
         }
 
         Asm.vpaddd(Z(target), Z(target), Z(HalfUnit));

@@ -244,7 +244,7 @@ internal static unsafe class AttentionBlock
         return Largest(largest);
     }
 
-    /// <summary>The weights <c>e^(s − m)</c> of one query as a row of tiles, two vectors a page. Returns their sum.</summary>
+    /// <summary>The weights <c>e^(s − m)</c> of one query as a row of tiles, in parts (<see cref="Tiles.TileLayout.Parts"/>). Returns their sum.</summary>
     /// <param name="maximum">m.</param>
     /// <param name="pages">Pages of 32 scores.</param>
     /// <param name="scores">The scores.</param>
@@ -253,11 +253,11 @@ internal static unsafe class AttentionBlock
     public static float Weigh(float maximum, int pages, float* scores, byte* tiles)
     {
         Vector512<float> m = Vector512.Create(maximum), sum = Vector512<float>.Zero;
-        for (int page = 0; page < pages; page++, scores += PageTokens, tiles += Tiles.TileLayout.TileBytes)
+        for (int page = 0; page < pages; page++, scores += PageTokens, tiles += Tiles.TileLayout.Parts * Tiles.TileLayout.TileBytes)
         {
             Vector512<float> low = VectorMath.Exp(Vector512.Load(scores) - m), high = VectorMath.Exp(Vector512.Load(scores + 16) - m);
             sum += low + high;
-            Tiles.TileActivations.Pair(low, high).Store((uint*)tiles);
+            Tiles.TileActivations.StoreParts(low, high, tiles);
         }
 
         return Vector512.Sum(sum);

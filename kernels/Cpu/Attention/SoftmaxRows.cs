@@ -57,7 +57,7 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
         if (seen > 0) now = Math.Max(before, AttentionBlock.Finish(in scoring, firstSlot, _slots[row], scoring.AlibiMaxBias == 0 ? null : _slopes + row, 2 * seen, scores));
         if (float.IsNegativeInfinity(now)) seen = 0;
         float added = AttentionBlock.Weigh(now, seen, scores, tiles);
-        for (int page = seen; page < pages; page++) Vector512<uint>.Zero.Store((uint*)(tiles + (page * TileLayout.TileBytes)));
+        for (int part = seen * TileLayout.Parts; part < pages * TileLayout.Parts; part++) Vector512<uint>.Zero.Store((uint*)(tiles + (part * TileLayout.TileBytes)));
         if (now == before)
         {
             _sums[row] += added;

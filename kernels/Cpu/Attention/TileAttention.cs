@@ -5,7 +5,7 @@ using Quern.Kernels.Cpu.Tiles;
 namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
-/// <see cref="FlashAttention"/> on the tile unit, for prompts: queries, keys, values and softened scores as bfloat16 tiles, sums in binary32. An item is a tile of
+/// <see cref="FlashAttention"/> on the tile unit, for prompts: queries, keys, values and softened scores as bfloat16 tiles in two parts (<see cref="TileLayout.Parts"/>), so that nothing of a binary16 cache is lost, sums in binary32. An item is a tile of
 /// queries that share a KV head; eight pages of keys and values at a time become tiles once for all of them.
 /// </summary>
 internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y) : ITeamJob
@@ -35,13 +35,13 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
 
     private readonly int PaddedRows => (_tiles.Rows + Pair - 1) & -Pair;
 
-    private readonly long QueryBytes => PaddedRows / Sixteen * TileLayout.Bytes(_pages.Layer.KeyLength);
+    private readonly long QueryBytes => PaddedRows / Sixteen * Bytes(_pages.Layer.KeyLength);
 
-    private readonly long KeyBytes => Keys / Sixteen * TileLayout.Bytes(_pages.Layer.KeyLength);
+    private readonly long KeyBytes => Keys / Sixteen * Bytes(_pages.Layer.KeyLength);
 
-    private readonly long ValueBytes => _pages.ValueStride / Sixteen * TileLayout.Bytes(Keys);
+    private readonly long ValueBytes => _pages.ValueStride / Sixteen * Bytes(Keys);
 
-    private readonly long WeightTileBytes => PaddedRows / Sixteen * TileLayout.Bytes(Keys);
+    private readonly long WeightTileBytes => PaddedRows / Sixteen * Bytes(Keys);
 
     /// <summary>Whether heads of these lengths fill tiles, and some sequence has queries enough to be worth them.</summary>
     public static bool Serves(KvLayer layer, int heads, ReadOnlySpan<SequenceRun> runs)
@@ -82,50 +82,46 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         softmax.End(in tile, _tiles.Group, _pages.Layer.ValueLength, _y);
     }
 
-    private static byte* Row(byte* tiles, int row, int cols) => tiles + (row / Sixteen * TileLayout.Bytes(cols)) + (row % Sixteen * 64);
+    private static byte* Row(byte* tiles, int row, int cols) => tiles + (row / Sixteen * Bytes(cols)) + (row % Sixteen * 64);
+
+    private static long Bytes(int cols) => TileLayout.Parts * TileLayout.Bytes(cols);
 
     // Rows that fill up the last pair are zeros.
     private readonly void PlaceQueries(in QueryTile tile, int rows, byte* tiles)
     {
         int length = _pages.Layer.KeyLength, padded = (rows + Pair - 1) & -Pair;
-        new Span<byte>(Row(tiles, rows & -Sixteen, length), (int)((padded - (rows & -Sixteen)) / Sixteen * TileLayout.Bytes(length))).Clear();
-        for (int row = 0; row < rows; row++) TileActivations.Place(_tiles.Query(in tile, row, _queries, length), length, Row(tiles, row, length));
+        new Span<byte>(Row(tiles, rows & -Sixteen, length), (int)((padded - (rows & -Sixteen)) / Sixteen * Bytes(length))).Clear();
+        for (int row = 0; row < rows; row++) TileActivations.PlaceParts(_tiles.Query(in tile, row, _queries, length), length, Row(tiles, row, length));
     }
 
     // Keys lie as [length, 32 slots]: two groups of sixteen "rows". Values lie as [32 slots, length]: their "rows" are what the columns of the stored matrix are, and the page is one step.
     private readonly void PlacePage(int number, int head, int index, byte* keys, byte* values)
     {
         int element = LayerPages.ElementBytes(_pages.Type), length = _pages.Layer.KeyLength, stride = _pages.ValueStride;
-        var place = (delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(_pages.Type == KvType.F32 ? FloatElement.Single : FloatElement.Half);
         for (int group = 0; group < PageTokens / Sixteen; group++)
         {
-            TileDecodeArguments arguments = new()
-            {
-                Weights = _pages.Keys(number, head) + (group * Sixteen * element),
-                Blocks = length / TileLayout.StepColumns,
-                Tiles = keys + (((index * PageTokens / Sixteen) + group) * TileLayout.Bytes(length)),
-                ColumnBytes = PageTokens * element,
-                BlockBytes = TileLayout.StepColumns * PageTokens * element,
-            };
-            place(&arguments);
+            byte* source = _pages.Keys(number, head) + (group * Sixteen * element), target = keys + (((index * PageTokens / Sixteen) + group) * Bytes(length));
+            for (int step = 0; step < length / TileLayout.StepColumns; step++)
+                PlaceStep(source + ((nint)step * TileLayout.StepColumns * PageTokens * element), PageTokens * element, target + (step * TileLayout.Parts * TileLayout.TileBytes));
         }
 
         for (int group = 0; group < stride / Sixteen; group++)
-        {
-            TileDecodeArguments arguments = new()
-            {
-                Weights = _pages.Values(number, head) + (group * Sixteen * element),
-                Blocks = 1,
-                Tiles = values + (group * TileLayout.Bytes(Keys)) + (index * TileLayout.TileBytes),
-                ColumnBytes = stride * element,
-            };
-            place(&arguments);
-        }
+            PlaceStep(_pages.Values(number, head) + (group * Sixteen * element), stride * element, values + (group * Bytes(Keys)) + (index * TileLayout.Parts * TileLayout.TileBytes));
+    }
+
+    private readonly void PlaceStep(byte* source, int columnBytes, byte* target)
+    {
+        FloatElement element = _pages.Type == KvType.F32 ? FloatElement.Single : FloatElement.Half;
+        TileDecodeArguments arguments = new() { Weights = source, Blocks = 1, Tiles = target, ColumnBytes = columnBytes };
+        ((delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(element))(&arguments);
+        Buffer.MemoryCopy(target, target + TileLayout.TileBytes, TileLayout.TileBytes, TileLayout.TileBytes);
+        arguments.Tiles = target + (2 * TileLayout.TileBytes);
+        ((delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(element, rest: true))(&arguments);
     }
 
     private readonly void Score(byte* queries, int row, int rows, byte* keys, int pages, float* scores)
     {
-        long bytes = TileLayout.Bytes(_pages.Layer.KeyLength);
+        long bytes = Bytes(_pages.Layer.KeyLength);
         for (int page = 0; page < pages; page++)
         {
             TileProductArguments arguments = new()
@@ -134,7 +130,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
                 ActivationBytes = bytes,
                 Weights = keys + (page * PageTokens / Sixteen * bytes),
                 WeightBytes = bytes,
-                Steps = _pages.Layer.KeyLength / TileLayout.StepColumns,
+                Steps = TileLayout.Parts * _pages.Layer.KeyLength / TileLayout.StepColumns,
                 Turns = (rows - row + Pair - 1) / Pair,
                 TurnActivationBytes = 2 * bytes,
                 Y = scores + (row * Keys) + (page * PageTokens),
@@ -153,13 +149,13 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
             float* o = output + ((nint)row * stride) + (group * Sixteen);
             TileProductArguments arguments = new()
             {
-                Activations = weightTiles + (row / Sixteen * TileLayout.Bytes(Keys)),
-                ActivationBytes = TileLayout.Bytes(Keys),
-                Weights = values + (group * TileLayout.Bytes(Keys)),
-                WeightBytes = TileLayout.Bytes(Keys),
-                Steps = pages,
+                Activations = weightTiles + (row / Sixteen * Bytes(Keys)),
+                ActivationBytes = Bytes(Keys),
+                Weights = values + (group * Bytes(Keys)),
+                WeightBytes = Bytes(Keys),
+                Steps = TileLayout.Parts * pages,
                 Turns = (rows - row + Pair - 1) / Pair,
-                TurnActivationBytes = 2 * TileLayout.Bytes(Keys),
+                TurnActivationBytes = 2 * Bytes(Keys),
                 Before = o,
                 BeforeTokenBytes = stride * sizeof(float),
                 TurnBeforeBytes = Pair * stride * sizeof(float),

@@ -8,7 +8,7 @@ namespace Quern.Kernels.Cpu.MatMul;
 
 /// <summary>
 /// Chooses how <c>y = x Wᵀ + bias</c> is computed. Rows that lie interleaved: by assembled kernels, for any number of tokens, with quantised activations where weights are, or for prompts on the tile unit with
-/// both as bfloat16 numbers. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
+/// both as bfloat16 numbers, but of binary32 and binary16 weights. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
 /// tokens, or exact mode, or a format without dot products: panels decoded to binary32 (bound by arithmetic, and more exact).
 /// </summary>
 internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDisposable
@@ -72,7 +72,8 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
     {
         if (weights.Interleaved is { } interleaved)
         {
-            if (Isa.HasAmx && x.Rows >= TileTokens) Tiles(x, interleaved, interleaved.Matrix(index), bias, y);
+            // Weights of more than bfloat16's digits are kept because their digits count.
+            if (Isa.HasAmx && x.Rows >= TileTokens && interleaved.Layout.Element is (FloatElement.None or FloatElement.Brain)) Tiles(x, interleaved, interleaved.Matrix(index), bias, y);
             else Interleaved(x, interleaved, interleaved.Matrix(index), bias, y);
             return;
         }

@@ -20,6 +20,12 @@ internal static class TileLayout
     public const int TileBytes = 1024;
 
     /// <summary>
+    /// Steps that stand for one where operands are kept in two parts, what rounds to bfloat16 and the rest: <c>(x + x') (w + w') ≈ x w + x' w + x w'</c>, which is exact to 2⁻¹⁶. Activations are placed as x, x', x
+    /// and weights as w, w, w'.
+    /// </summary>
+    public const int Parts = 3;
+
+    /// <summary>
     /// Factor on scales of decoded weights. Weights are cut to 7 bits of fraction, which takes off half a unit of the last place on the mean: of numbers evenly spread between
     /// two powers of two, the part 2⁻⁸ · ln 2.
     /// </summary>

@@ -27,8 +27,8 @@ internal static class RunCommand
         stop.AllowMultipleArgumentsPerToken = false;
         TaughtCommand command = new(
             "run", "Generate text from a prompt.",
-            "quern run -m model.gguf \"Once upon a time\"",
-            "quern run -m model.gguf --special --temp 0 $'<|im_start|>user\\nWhat is 3 + 4?<|im_end|>\\n<|im_start|>assistant\\n'",
+            "quern run \"Once upon a time\"",
+            "quern run --special --temp 0 $'<|im_start|>user\\nWhat is 3 + 4?<|im_end|>\\n<|im_start|>assistant\\n'",
             "quern run -m model.gguf -f prompt.txt --stop \"###\" > answer.txt",
             "echo \"The capital of France is\" | quern run -m model.gguf -n 8 --json");
         prompt.AddTo(command);

@@ -1,8 +1,10 @@
 using System.Globalization;
+using Quern.Kernels.Cpu.Assembled;
 using Quern.Kernels.Cpu.Formats;
 using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.Tests.Formats;
 using Quern.Kernels.Cpu.Tests.Interleaved;
+using Quern.Kernels.Cpu.Tiles;
 using Quern.TestKit;
 
 namespace Quern.Kernels.Cpu.Tests.Assembled;
@@ -17,13 +19,19 @@ public unsafe class CollectionTests
     [TierTheory(IsaTier.Avx512Vnni)]
     [InlineData("Q4_K")]
     [InlineData("F16")]
-    public void ResultsAreTheSameBesideCollections(string name)
+    public void ResultsAreTheSameBesideCollections(string name) => Stress((seed, end) => Multiply(name, seed, end));
+
+    [TierTheory(IsaTier.Amx)]
+    [InlineData(2, 2)]
+    public void TilesAreTheSameBesideCollections(int tokenTiles, int rowTiles) => Stress((seed, end) => MultiplyTiles(tokenTiles, rowTiles, seed, end));
+
+    private static void Stress(Func<int, DateTime, long> multiply)
     {
         double seconds = double.Parse(Environment.GetEnvironmentVariable("QUERN_STRESS_SECONDS") ?? "2", CultureInfo.InvariantCulture);
         DateTime end = DateTime.UtcNow.AddSeconds(seconds);
         int before = GC.CollectionCount(0);
         long[] calls = new long[2];
-        Thread[] threads = [.. Enumerable.Range(0, calls.Length).Select(i => new Thread(() => calls[i] = Multiply(name, seed: i, end)))];
+        Thread[] threads = [.. Enumerable.Range(0, calls.Length).Select(i => new Thread(() => calls[i] = multiply(i, end)))];
         foreach (Thread thread in threads) thread.Start();
         for (int generation = 0; threads.Any(thread => thread.IsAlive); generation = (generation + 1) % 3)
         {
@@ -36,7 +44,52 @@ public unsafe class CollectionTests
         Assert.True(GC.CollectionCount(0) - before > 20, "too few collections to mean anything");
     }
 
+    private static long MultiplyTiles(int tokenTiles, int rowTiles, int seed, DateTime end)
+    {
+        const int Steps = 64, Turns = 4;
+        Random random = new(seed);
+        int tokens = 16 * tokenTiles * Turns, rows = 16 * rowTiles;
+        using GuardedMemory x = new(tokenTiles * Turns * Steps * TileLayout.TileBytes), w = new(rowTiles * Steps * TileLayout.TileBytes), y = new(tokens * rows * sizeof(float));
+        foreach (GuardedMemory memory in new[] { x, w })
+            for (int i = 0; i < memory.Length / 2; i++) ((ushort*)memory.Start)[i] = (ushort)(BitConverter.SingleToUInt32Bits((float)random.NextDouble() - 0.5f) >> 16);
+        return Repeat(end, y, () =>
+        {
+            TileProductArguments arguments = new()
+            {
+                Activations = x.Start,
+                ActivationBytes = Steps * TileLayout.TileBytes,
+                Weights = w.Start,
+                WeightBytes = Steps * TileLayout.TileBytes,
+                Steps = Steps,
+                Turns = Turns,
+                TurnActivationBytes = tokenTiles * Steps * TileLayout.TileBytes,
+                Y = (float*)y.Start,
+                YTokenBytes = rows * sizeof(float),
+                TurnYBytes = 16 * tokenTiles * rows * sizeof(float),
+            };
+            ((delegate* unmanaged<TileProductArguments*, void>)TileProductKernel.Find(tokenTiles, rowTiles))(&arguments);
+        });
+    }
+
     // The number of calls that gave the first one's bits, or -1 at the first that did not.
+    private static long Repeat(DateTime end, GuardedMemory y, Action call)
+    {
+        byte[]? first = null;
+        long calls = 0;
+        while (DateTime.UtcNow < end)
+        {
+            for (int i = 0; i < 50; i++, calls++)
+            {
+                y.Span.Clear();
+                call();
+                first ??= y.Span.ToArray();
+                if (!y.Span.SequenceEqual(first)) return -1;
+            }
+        }
+
+        return calls;
+    }
+
     private static long Multiply(string name, int seed, DateTime end)
     {
         WeightFormat format = FormatProbe.Find(name);
@@ -60,20 +113,11 @@ public unsafe class CollectionTests
             Y = (float*)y.Start,
             YTokenBytes = 16 * sizeof(float),
         };
-        var kernel = (delegate* unmanaged<KernelArguments*, void>)layout.Kernel(Tokens, 1);
-        byte[]? first = null;
-        long calls = 0;
-        while (DateTime.UtcNow < end)
+        nint kernel = layout.Kernel(Tokens, 1);
+        return Repeat(end, y, () =>
         {
-            for (int i = 0; i < 50; i++, calls++)
-            {
-                y.Span.Clear();
-                kernel(&arguments);
-                first ??= y.Span.ToArray();
-                if (!y.Span.SequenceEqual(first)) return -1;
-            }
-        }
-
-        return calls;
+            KernelArguments own = arguments;
+            ((delegate* unmanaged<KernelArguments*, void>)kernel)(&own);
+        });
     }
 }
