@@ -58,7 +58,7 @@ for (const model of models) {
 const after = limits(), read = (before.readGBs + after.readGBs) / 2;
 
 console.log(`Processor: ${cpus()[0].model}, ${options.t} threads, Quern on ${before.isa}. Peer: llama.cpp in node-llama-cpp ${peerVersion}${options.without ? ` without ${options.without}` : ""}; it says: ${system}`);
-console.log(`Limits in this run, before and after: memory read ${before.readGBs} and ${after.readGBs} GB/s, f32 multiply-add ${before.fmaGflops} and ${after.fmaGflops} GFLOP/s${before.byteGops ? `, byte products ${before.byteGops} and ${after.byteGops} Gop/s` : ""}.`);
+console.log(`Limits in this run, before and after: memory read ${before.readGBs} and ${after.readGBs} GB/s, f32 multiply-add ${before.fmaGflops} and ${after.fmaGflops} GFLOP/s${before.byteGops ? `, byte products ${before.byteGops} and ${after.byteGops} Gop/s` : ""}${before.tileGflops ? `, bfloat16 tiles ${before.tileGflops} and ${after.tileGflops} GFLOP/s` : ""}.`);
 console.log(`Medians of ${options.r} alternating rounds (minimum–maximum), tokens per second.\n`);
 console.log(`| model | test | Quern | llama.cpp | Quern / llama.cpp | Quern's share of the read limit |`);
 console.log(`| --- | --- | ---: | ---: | ---: | ---: |`);

@@ -78,15 +78,17 @@ public sealed partial class ShippedModelTests
     }
 
     [ShippedModelTheory]
-    [InlineData("What is 3 + 4?", "7")]
-    [InlineData("What is 12 - 5?", "7")]
-    [InlineData("What is 6 * 3?", "18")]
-    public void A_sum_in_a_chat_is_answered_in_form(string question, string result)
+    [InlineData("What is 3 + 4?")]
+    [InlineData("What is 12 - 5?")]
+    [InlineData("What is 6 * 3?")]
+    public void A_sum_in_a_chat_is_answered_in_form(string question)
     {
         string prompt = $"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n";
         JsonElement json = QuernProcess.Run("run", "--special", "--temp", "0", "--json", prompt).Json();
         Assert.Equal("eos", json.GetProperty("finish_reason").GetString());
-        Assert.Matches($@"\b{result}\.?$", json.GetProperty("text").GetString());
+
+        // In form, not more: the card says that it does not calculate.
+        Assert.Matches(@"^(\d+ [-+*/] \d+ = \d+|The answer is \d+\.)$", json.GetProperty("text").GetString());
     }
 
     [ShippedModelTheory]

@@ -11,7 +11,7 @@ public sealed class DraftTrainingTests : IDisposable
     private const int Steps = 600;
 
     // Held out, in nats a token, after each quarter of the steps. A token that knows nothing costs ln 2048 = 7.62.
-    private static readonly double[] Recorded = [3.024, 1.892, 1.352, 1.192];
+    private static readonly double[] Recorded = [2.975, 1.782, 1.289, 1.132];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("quern-draft-").FullName;
 
@@ -29,7 +29,7 @@ public sealed class DraftTrainingTests : IDisposable
             Assert.True(run.Train(records.Add, () => false));
         Assert.Equal(Steps, records.Count);
         double[] heldOut = [.. records.Where(record => record.HeldOut is not null).Select(record => record.HeldOut!.Value)];
-        Assert.Equal(7.80, records[0].Loss, 0.03);
+        Assert.Equal(7.83, records[0].Loss, 0.03);
         Assert.Equal(Recorded.Length, heldOut.Length);
         Assert.All(Recorded.Zip(heldOut), pair => Assert.Equal(pair.First, pair.Second, 0.03));
         Assert.Equal(heldOut[^1], records[^10..].Average(record => record.Loss), 0.15);

@@ -17,8 +17,8 @@ internal static class ModelCard
             # The models that ship with Quern
 
             A pair of small Llama models that share a vocabulary: the *target*, which every command without `-m` runs, and the *draft*, which proposes tokens for
-            it. They tell children's stories, answer questions about them, do small sums and write short records as JSON, in simple English, as plain text and as
-            chats. They know nothing else: they are here so that the first command works, and tests and examples have models that really speak.
+            it. They tell children's stories about people of 32 names, answer questions about them, answer small sums in form (and mostly wrongly) and write short records as JSON, in simple English, as plain
+            text and as chats. They know nothing else, and mix up what a long story has many of: they are here so that the first command works, and tests and examples have models that really speak.
 
 
             """);
@@ -80,7 +80,7 @@ internal static class ModelCard
     private static string Plan(TrainerConfig config)
     {
         TrainingPlan plan = config.Training;
-        return Format($"{plan.Steps:N0} steps of {plan.Sequences * config.Model.Context:N0} tokens, learning rate {plan.LearningRate} to {plan.FinalLearningRate} along a cosine behind a warm-up of {plan.WarmupSteps} steps, seed {plan.Seed}");
+        return Format($"{plan.Steps:N0} steps of {plan.Sequences * config.Model.Context:N0} tokens, learning rate {plan.LearningRate} to {plan.FinalLearningRate} along a cosine behind a warm-up of {plan.WarmupSteps} steps, seed {plan.Seed}{(plan.BeginSteps == 0 ? "" : $"; half of the first {plan.BeginSteps} steps' text is short texts that say things again")}");
     }
 
     private static string Course(RunFolders run)
