@@ -107,8 +107,8 @@ public unsafe class Q8QuantizerTests
         switch (tier, row.Kind)
         {
             case (IsaTier.Scalar, _): Q8Quantizer.Scalar(source, row.Length, row.Kind, row.Vector); break;
-            case (IsaTier.Avx2, ActivationKind.Q8Of32): Q8Quantizer.Quantize32Avx2(source, row.Length, row.Vector); break;
-            case (IsaTier.Avx2, _): Q8Quantizer.Quantize256Avx2(source, row.Length, row.Vector); break;
+            case (IsaTier.Avx2 or IsaTier.AvxVnni, ActivationKind.Q8Of32): Q8Quantizer.Quantize32Avx2(source, row.Length, row.Vector); break;
+            case (IsaTier.Avx2 or IsaTier.AvxVnni, _): Q8Quantizer.Quantize256Avx2(source, row.Length, row.Vector); break;
             case (_, ActivationKind.Q8Of32): Q8Quantizer.Quantize32Avx512(source, row.Length, row.Vector); break;
             default: Q8Quantizer.Quantize256Avx512(source, row.Length, row.Vector); break;
         }
