@@ -47,29 +47,10 @@ internal sealed class InterleavedKernel
         _kernel.Load(rax, 16);
         _kernel.Load(rcx, 24);
         for (int i = 0; i < _tokens * _streams; i++) _kernel.Clear(Outputs + i);
-        _kernel.Repeat(rcx, Block);
+        _kernel.Repeat(rcx, () => _reader.Block(Streams.AsSpan(0, _streams), Step));
         _kernel.AddOutputs(Outputs, _tokens, _streams);
         _kernel.End();
         return _kernel.ToBytes();
-    }
-
-    // rbx is the way from a step back to its block's header.
-    private void Block()
-    {
-        if (_layout.Scale != ScaleKind.Super)
-        {
-            Step();
-            return;
-        }
-
-        for (int s = 0; s < _streams; s++) Asm.add(Streams[s], _layout.HeaderBytes);
-        Asm.mov(rbx, -_layout.HeaderBytes);
-        Asm.mov(r12, _layout.StepsPerBlock);
-        _kernel.Repeat(r12, () =>
-        {
-            Step();
-            Asm.sub(rbx, _layout.StepBytes);
-        });
     }
 
     private void Step()

@@ -10,6 +10,9 @@ namespace Quern.Kernels.Cpu.Assembled;
 /// </summary>
 internal sealed class KernelAssembler
 {
+    /// <summary>Of VPTERNLOGD: (a and b) or c.</summary>
+    public const byte AndOr = 0xEA;
+
     private static readonly AssemblerRegisterZMM[] Vectors =
     [
         zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
@@ -73,6 +76,18 @@ internal sealed class KernelAssembler
 
     /// <summary>Fills a vector with sixteen equal 32-bit lanes.</summary>
     public void Fill(int vector, uint number) => Asm.vpbroadcastd(Z(vector), __dword_ptr[Constant(BitConverter.GetBytes(number))]);
+
+    /// <summary>Stores sixteen pairs of bfloat16 numbers: the upper halves of two vectors of binary32 numbers, which are spoilt, the first's in the lower half of each element.</summary>
+    /// <param name="low">The first vector.</param>
+    /// <param name="high">The second.</param>
+    /// <param name="upperHalf">A vector of 0xffff0000.</param>
+    /// <param name="at">Destination, aligned to 64 bytes.</param>
+    public void StorePair(int low, int high, int upperHalf, AssemblerMemoryOperand at)
+    {
+        Asm.vpsrld(Z(low), Z(low), 16);
+        Asm.vpternlogd(Z(high), Z(upperHalf), Z(low), AndOr);
+        Asm.vmovdqa64(__zmmword_ptr[at], Z(high));
+    }
 
     /// <summary>A constant's address as an operand.</summary>
     public AssemblerMemoryOperand Memory(byte[] bytes) => __[Constant(bytes)];

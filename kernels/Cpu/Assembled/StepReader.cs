@@ -25,6 +25,27 @@ internal sealed class StepReader(KernelAssembler kernel, InterleavedLayout layou
         else if (layout.CodeBits is 3 or 5) _constant = kernel.Bytes((byte)(1 << (layout.CodeBits - 1)));
     }
 
+    /// <summary>Writes what is done with every step of a block, whose streams then begin at the next one. With <see cref="ScaleKind.Super"/> it is a loop counted in r12.</summary>
+    /// <param name="streams">Where blocks begin, one or several side by side.</param>
+    /// <param name="step">One step; it moves the streams on.</param>
+    public void Block(ReadOnlySpan<AssemblerRegister64> streams, Action step)
+    {
+        if (layout.Scale != ScaleKind.Super)
+        {
+            step();
+            return;
+        }
+
+        foreach (AssemblerRegister64 stream in streams) Asm.add(stream, layout.HeaderBytes);
+        Asm.mov(rbx, -layout.HeaderBytes);
+        Asm.mov(r12, layout.StepsPerBlock);
+        kernel.Repeat(r12, () =>
+        {
+            step();
+            Asm.sub(rbx, layout.StepBytes);
+        });
+    }
+
     /// <summary>Loads the scales, or the minimums, of sixteen rows.</summary>
     /// <param name="target">The vector register.</param>
     /// <param name="step">The step.</param>

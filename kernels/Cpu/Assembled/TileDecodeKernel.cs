@@ -38,9 +38,6 @@ internal sealed class TileDecodeKernel
 {
     private const int LowScale = 8, LowAdded = 9, HighScale = 11, HighAdded = 12, Low = 13, High = 14, CodeMask = 16, Power = 17, UpperHalf = 18;
 
-    /// <summary>(a and b) or c, as the instruction's truth table.</summary>
-    private const byte AndOr = 0xEA;
-
     private readonly InterleavedLayout _layout;
     private readonly KernelAssembler _kernel = new();
     private readonly StepReader _reader;
@@ -69,27 +66,9 @@ internal sealed class TileDecodeKernel
         _kernel.Fill(UpperHalf, 0xffff0000);
         _kernel.Fill(CodeMask, 0xffu << CodeShift);
         _kernel.Fill(Power, BitConverter.SingleToUInt32Bits(1 << (23 - CodeShift)));
-        _kernel.Repeat(rcx, Block);
+        _kernel.Repeat(rcx, () => _reader.Block([rdx], Step));
         _kernel.End();
         return _kernel.ToBytes();
-    }
-
-    private void Block()
-    {
-        if (_layout.Scale != ScaleKind.Super)
-        {
-            Step();
-            return;
-        }
-
-        Asm.add(rdx, _layout.HeaderBytes);
-        Asm.mov(rbx, -_layout.HeaderBytes);
-        Asm.mov(r12, _layout.StepsPerBlock);
-        _kernel.Repeat(r12, () =>
-        {
-            Step();
-            Asm.sub(rbx, _layout.StepBytes);
-        });
     }
 
     private void Step()
@@ -102,7 +81,7 @@ internal sealed class TileDecodeKernel
             {
                 Weight(Low, vector, place, LowScale, LowAdded);
                 Weight(High, 4 + vector, place, _layout.PerSixteen ? HighScale : LowScale, _layout.PerSixteen ? HighAdded : LowAdded);
-                Pair((4 * vector) + place);
+                _kernel.StorePair(Low, High, UpperHalf, rax + (64 * ((4 * vector) + place)));
             }
 
         Asm.add(rdx, _layout.StepBytes);
@@ -134,14 +113,7 @@ internal sealed class TileDecodeKernel
         if (shift > 0) Asm.vpslld(Z(target), Z(vector), (byte)shift);
         else if (shift < 0) Asm.vpsrld(Z(target), Z(vector), (byte)-shift);
         else Asm.vmovaps(Z(target), Z(vector)); // costs no execution unit
-        Asm.vpternlogd(Z(target), Z(CodeMask), Z(Power), AndOr);
+        Asm.vpternlogd(Z(target), Z(CodeMask), Z(Power), KernelAssembler.AndOr);
         Asm.vfmadd213ps(Z(target), Z(scale), Z(added));
-    }
-
-    private void Pair(int row)
-    {
-        Asm.vpsrld(Z(Low), Z(Low), 16);
-        Asm.vpternlogd(Z(High), Z(UpperHalf), Z(Low), AndOr);
-        Asm.vmovdqa64(__zmmword_ptr[rax + (64 * row)], Z(High));
     }
 }

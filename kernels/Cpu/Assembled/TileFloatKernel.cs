@@ -14,9 +14,6 @@ internal sealed class TileFloatKernel
 {
     private const int Low = 13, High = 14, Rounded = 15, UpperHalf = 18, HalfUnit = 19;
 
-    /// <summary>(a and b) or c, as the instruction's truth table.</summary>
-    private const byte AndOr = 0xEA;
-
     private static readonly nint[] Kernels = new nint[8];
     private static readonly Lock Assembling = new();
 
@@ -67,9 +64,7 @@ internal sealed class TileFloatKernel
         {
             Number(Low, r8);
             Number(High, r9);
-            Asm.vpsrld(Z(Low), Z(Low), 16);
-            Asm.vpternlogd(Z(High), Z(UpperHalf), Z(Low), AndOr);
-            Asm.vmovdqa64(__zmmword_ptr[rax + (64 * row)], Z(High));
+            _kernel.StorePair(Low, High, UpperHalf, rax + (64 * row));
             Asm.add(r8, rbx);
             Asm.add(r9, rbx);
         }

@@ -80,6 +80,34 @@ public unsafe class TileKernelTests
         }
     }
 
+    [TierTheory(IsaTier.Amx)]
+    [InlineData(16)]
+    [InlineData(19)]
+    public void TwoPartsHoldSixteenDigits(int columnNumbers)
+    {
+        Random random = new(9);
+        foreach (FloatElement element in new[] { FloatElement.Half, FloatElement.Single })
+        {
+            int bytes = element == FloatElement.Half ? 2 : 4;
+            using GuardedMemory numbers = new(bytes * ((31 * columnNumbers) + 16)), rounded = new(TileLayout.TileBytes), rest = new(TileLayout.TileBytes);
+            float[] values = [.. Enumerable.Range(0, numbers.Length / bytes).Select(_ => Float16.ToSingle(Float16.FromSingle((float)((random.NextDouble() - 0.5) * Math.Pow(2, random.Next(-8, 8))))))];
+            for (int i = 0; i < values.Length; i++)
+            {
+                if (element == FloatElement.Half) ((ushort*)numbers.Start)[i] = Float16.FromSingle(values[i]);
+                else ((float*)numbers.Start)[i] = values[i];
+            }
+
+            TileDecodeArguments arguments = new() { Weights = numbers.Start, Blocks = 1, Tiles = rounded.Start, ColumnBytes = bytes * columnNumbers };
+            ((delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(element))(&arguments);
+            arguments.Tiles = rest.Start;
+            ((delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(element, rest: true))(&arguments);
+
+            // Eleven digits of binary16 in eight and eight.
+            for (int row = 0; row < 16; row++)
+                for (int k = 0; k < 32; k++) Assert.Equal(values[(k * columnNumbers) + row], TileScalar.Weight(rounded.Start, row, k) + TileScalar.Weight(rest.Start, row, k));
+        }
+    }
+
     private static void Decode(string name, bool assembled)
     {
         WeightFormat format = FormatProbe.Find(name);
