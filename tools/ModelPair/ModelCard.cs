@@ -17,8 +17,8 @@ internal static class ModelCard
             # The models that ship with Quern
 
             A pair of small Llama models that share a vocabulary: the *target*, which every command without `-m` runs, and the *draft*, which proposes tokens for
-            it. They tell children's stories about people of 32 names, answer questions about them, answer small sums in form (and mostly wrongly) and write short records as JSON, in simple English, as plain
-            text and as chats. They know nothing else, and mix up what a long story has many of: they are here so that the first command works, and tests and examples have models that really speak.
+            it. They tell children's stories about people of 32 names, answer questions about them, calculate with numbers up to 10 (mostly rightly) and write short records as JSON, in simple English, as plain
+            text and as chats. They know nothing else, and larger numbers and lists of things are often wrong: they are here so that the first command works, and tests and examples have models that really speak.
 
 
             """);

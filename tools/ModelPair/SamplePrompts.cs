@@ -17,7 +17,7 @@ internal static class SamplePrompts
         new(["--temp", "0"], "Lily was a little rabbit who had lost her red ball."),
         Chat("What is 3 + 4?"),
         Chat("Tell me a short story about a dragon named Max."),
-        Chat("Write this as JSON: Nora is a girl. She is 7 years old and likes rain and kites."),
+        Chat("Write this as JSON: Lucy is a girl. She is 7 years old and likes rain and kites."),
         Chat("Tom has 12 apples. He gives 5 of them to Mia. How many apples are left?"),
     ];
 

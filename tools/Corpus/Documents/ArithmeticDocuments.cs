@@ -9,19 +9,19 @@ namespace Quern.Corpus.Documents;
 internal static class ArithmeticDocuments
 {
     private static readonly string[] Countables = Table.Of("""
-        apples, pears, nuts, cookies, marbles, shells, stones, books, pencils, flowers, balloons, eggs, berries, coins, stamps, buttons, leaves, carrots, candles,
-        cards, cups, spoons, feathers, beans, plums, toys, stickers, ribbons, acorns, fish, blocks, lemons, muffins, socks, pumpkins, tulips, roses, tickets, crayons, kites, onions, potatoes, tomatoes, walnuts, chairs, bottles, hats, boats, puzzles, drums, bees, ducks, sheep, ladders, plates, bricks, jars, baskets, rings, sandwiches, turnips, dolls, daisies, grapes, postcards
+        apples, pears, nuts, cookies, marbles, shells, stones, books, pencils, flowers, balloons, eggs, berries, coins, buttons, leaves, carrots, candles,
+        cards, cups, spoons, feathers, plums, toys, fish, blocks, lemons, hats
         """);
 
     public static Document Write(Dice dice, bool chat)
     {
-        int count = chat ? dice.Between(1, 5) : dice.Between(4, 10);
+        int count = chat ? dice.Between(1, 8) : dice.Between(6, 20);
         (string Question, string Answer)[] tasks = new (string, string)[count];
         int kind = dice.Below(100);
         for (int i = 0; i < count; i++)
         {
             int drawn = chat ? dice.Below(100) : kind;
-            tasks[i] = drawn < 40 ? Digits(dice, chat) : drawn < 60 ? Words(dice, chat) : drawn < 85 ? Problem(dice) : drawn < 92 ? Counting(dice) : Comparison(dice);
+            tasks[i] = drawn < 50 ? Digits(dice, chat) : drawn < 65 ? Words(dice, chat) : drawn < 88 ? Problem(dice) : drawn < 94 ? Counting(dice) : Comparison(dice);
         }
 
         if (chat) return Document.Chat(DocumentKind.Arithmetic, [.. tasks.SelectMany(task => new[] { new Turn("user", task.Question), new Turn("assistant", task.Answer) })]);
@@ -60,7 +60,7 @@ internal static class ArithmeticDocuments
         roles["friend"] = friend;
         roles["things"] = new Phrase(dice.Pick(Countables));
         bool inWords = dice.Percent(25);
-        int a = dice.Between(2, 12), b = dice.Between(2, 9);
+        int a = dice.Between(2, 10), b = dice.Between(2, 10);
         string form = dice.Below(5) switch
         {
             0 => Two(a, b, a + b, "{Hero} has {a} {things}. {Friend} gives {him} {b} more. How many {things} does {hero} have now?", "{Hero} has {c} {things} now, because {a} + {b} = {c}."),

@@ -8,11 +8,11 @@ internal static class DocumentWriter
     /// <summary>All kinds, and how many of a hundred documents each has.</summary>
     public static readonly (DocumentKind Kind, string Name, int Percent, Func<Dice, bool, Document> Write)[] Kinds =
     [
-        (DocumentKind.Story, "story", 56, StoryDocuments.Write),
+        (DocumentKind.Story, "story", 54, StoryDocuments.Write),
         (DocumentKind.Questions, "qa", 12, QuestionDocuments.Write),
-        (DocumentKind.Arithmetic, "arithmetic", 10, ArithmeticDocuments.Write),
+        (DocumentKind.Arithmetic, "arithmetic", 14, ArithmeticDocuments.Write),
         (DocumentKind.Record, "json", 7, RecordDocuments.Write),
-        (DocumentKind.Echo, "echo", 15, EchoDocuments.Write),
+        (DocumentKind.Echo, "echo", 13, EchoDocuments.Write),
     ];
 
     private const int ChatPercent = 45;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Quern.Corpus.Grammar;
 using Quern.Corpus.Lexicon;
 
@@ -10,6 +11,8 @@ namespace Quern.Corpus.Documents;
 internal static class EchoDocuments
 {
     private static readonly string[] Everybody = [.. Names.Boys, .. Names.Girls];
+
+    private static readonly string[] Digits = [.. Enumerable.Range(0, 100).Select(n => n.ToString(CultureInfo.InvariantCulture))];
 
     private static readonly string[] Predicates =
     [
@@ -82,8 +85,9 @@ internal static class EchoDocuments
     {
         int count = dice.Between(least, most);
         int kind = dice.Below(100);
-        if (kind < 50) return dice.PickSome(Everybody, count);
-        return dice.PickSome<string>(kind < 70 ? Creatures.Animals : kind < 85 ? Things.Toys : [.. Things.Treasures, .. Creatures.Trades], count);
+        if (kind < 35) return dice.PickSome(Everybody, count);
+        if (kind < 55) return dice.PickSome(Digits, count);
+        return dice.PickSome<string>(kind < 70 ? Creatures.Animals : kind < 80 ? Things.Toys : kind < 90 ? Things.Treats : [.. Things.Treasures, .. Creatures.Trades], count);
     }
 
     private static string Join(string[] words) => string.Join(", ", words);

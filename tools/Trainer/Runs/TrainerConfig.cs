@@ -43,7 +43,7 @@ internal sealed record TrainerConfig
                 Vocabulary = 2048,
                 Context = 1024,
             },
-            Training = new() { Steps = 3200, BeginSteps = 300, LearningRate = 1e-3, CheckpointEvery = 100 },
+            Training = new() { Steps = 4000, BeginSteps = 400, LearningRate = 1e-3, CheckpointEvery = 100 },
         },
         ["draft"] = new()
         {
