@@ -29,8 +29,11 @@ public sealed record ModelOptions
     /// <summary>Tokens of a prompt that are computed in one pass. More are faster and take more memory.</summary>
     public int BatchTokens { get; init; } = 512;
 
-    /// <summary>How keys and values are stored; null for binary16, or binary32 with <see cref="Exact"/>.</summary>
+    /// <summary>How keys and values are stored; null for binary16, or binary32 with <see cref="Exact"/>. <see cref="ValueType"/> makes values differ from keys.</summary>
     public KvType? KvType { get; init; }
+
+    /// <summary>How values are stored; null for the same as keys.</summary>
+    public KvType? ValueType { get; init; }
 
     /// <summary>The pre-tokenizer instead of the one that the file names, or null.</summary>
     public string? PreTokenizer { get; init; }
@@ -39,6 +42,8 @@ public sealed record ModelOptions
     public const int DefaultContextLength = 4096;
 
     internal KvType EffectiveKvType => KvType ?? (Exact ? Kernels.Cpu.KvType.F32 : Kernels.Cpu.KvType.F16);
+
+    internal KvType EffectiveValueType => ValueType ?? EffectiveKvType;
 
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     internal void Validate()

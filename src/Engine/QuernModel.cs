@@ -37,7 +37,7 @@ public sealed class QuernModel : IDisposable
         (_file, Vocabulary, _model, _backend, _threads, Options, ContextLength) = (file, vocabulary, model, backend, threads, options, contextLength);
         Tokenizer = Tokenizer.Create(vocabulary);
         Pages = new KvPages(KvLayout.PagesFor(options.CacheTokens ?? contextLength));
-        _cache = backend.CreateKvCache(new KvLayout(model.KvLayers, options.EffectiveKvType, Pages.Count));
+        _cache = backend.CreateKvCache(new KvLayout(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, Pages.Count));
         Warnings = [.. Doubts()];
     }
 
@@ -79,6 +79,9 @@ public sealed class QuernModel : IDisposable
 
     /// <summary>Bytes of the cache of keys and values, all of it.</summary>
     public long CacheBytes => _cache.Bytes;
+
+    /// <summary>What the cache stores, and how.</summary>
+    public KvLayout KvLayout => _cache.Layout;
 
     /// <summary>What a user should know about this model and these options, one sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; }

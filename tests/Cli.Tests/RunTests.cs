@@ -87,6 +87,7 @@ public sealed class RunTests : IDisposable
     [Theory]
     [InlineData("--exact")]
     [InlineData("--kv-type", "f32")]
+    [InlineData("--kv-type", "BF16,f16")]
     [InlineData("-b", "3")]
     public void Ways_to_compute_agree_on_the_text(params string[] options) =>
         Assert.Equal(QuernProcess.Run(Greedy("-n", "5", "once and")).Out, QuernProcess.Run(Greedy(["-n", "5", .. options, "once and"])).Out);
@@ -131,7 +132,9 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void Other_wrong_uses_are_told()
     {
-        QuernProcess.Run("run", "-m", _file.Path, "--kv-type", "q3", "hi").AssertFails(2, "q3");
+        QuernProcess.Run("run", "-m", _file.Path, "--kv-type", "q3", "hi").AssertFails(2, "q3", "f32, f16, bf16, q8_0, q4_0");
+        QuernProcess.Run("run", "-m", _file.Path, "--kv-type", "f16,f16,f16", "hi").AssertFails(2, "f16,f16,f16", "keys first");
+        QuernProcess.Run("run", "-m", _file.Path, "--kv-type", "q4_0", "hi").AssertFails(1, "multiples of 32");
         QuernProcess.Run("run", "-m", _file.Path, "--stop", "", "hi").AssertFails(2, "--stop is empty");
         QuernProcess.Run("run", "-m", _file.Path, "--seed", "1", "--seed", "2", "hi").AssertFails(2, "--seed");
     }

@@ -120,6 +120,21 @@ public sealed partial class ShippedModelTests
         return json.GetProperty("text").GetString()!;
     }
 
+    [ShippedModelFact]
+    public void Keys_and_values_of_fewer_bits_cost_little()
+    {
+        double plain = Loss("f32");
+        Assert.Equal(plain, Loss("f16"), 1e-3);
+        Assert.Equal(plain, Loss("bf16"), 1e-3);
+        Assert.Equal(plain, Loss("q8_0"), 1e-3);
+        double coarse = Loss("q8_0,q4_0");
+        Assert.Equal(plain, coarse, 1e-2);
+        Assert.NotEqual(plain, coarse, 1e-5);
+
+        double Loss(string type) => QuernProcess.Run(
+            "perplexity", "-f", Path.Combine(RepositoryFolder(), "heldout.txt"), "--documents", "--chunks", "8", "--kv-type", type, "--json").Json().GetProperty("nll").GetDouble();
+    }
+
     // The card and the held-out text do not go with the program.
     private static string RepositoryFolder()
     {

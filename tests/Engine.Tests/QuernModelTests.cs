@@ -36,6 +36,16 @@ public sealed class QuernModelTests : IDisposable
     }
 
     [Fact]
+    public void Keys_and_values_have_the_types_that_are_asked_for()
+    {
+        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { KvType = KvType.F32, ValueType = KvType.BF16 });
+        Assert.Equal((KvType.F32, KvType.BF16), (model.KvLayout.KeyType, model.KvLayout.ValueType));
+        Assert.Equal(2L * 2 * ((16 * 4) + (16 * 2)) * TinyModel.TrainedContext, model.CacheBytes);
+        string message = Assert.Throws<ArgumentException>(() => QuernModel.Load(_file.Path, new ModelOptions { KvType = KvType.Q8_0 })).Message;
+        Assert.Contains("keys of layer 0 have 16 values a head; a cache of type Q8_0 takes multiples of 32", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_context_longer_than_the_trained_one_is_allowed_with_a_warning()
     {
         using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { ContextLength = 200 });

@@ -53,8 +53,8 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
             for (int i = 0; i < count; i++)
             {
                 int number = _batch.Page(tile.Run, page + i);
-                k[i] = Widen(_pages.Keys(number, tile.Head), keyLength * PageTokens, keyPages + (keyLength * PageTokens * i));
-                v[i] = Widen(_pages.Values(number, tile.Head), PageTokens * stride, valuePages + (PageTokens * stride * i));
+                k[i] = KvCodec.WidenKeys(_pages.KeyType, _pages.Keys(number, tile.Head), keyLength, keyPages + (keyLength * PageTokens * i));
+                v[i] = KvCodec.WidenValues(_pages.ValueType, _pages.Values(number, tile.Head), stride, valuePages + (PageTokens * stride * i));
             }
 
             for (int row = 0; row < rows; row += Block)
@@ -72,13 +72,6 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
         }
 
         softmax.End(in tile, group, _pages.Layer.ValueLength, _y);
-    }
-
-    private readonly float* Widen(byte* stored, int count, float* scratch)
-    {
-        if (_pages.Type == KvType.F32) return (float*)stored;
-        Float16.Widen((ushort*)stored, count, scratch);
-        return scratch;
     }
 
     private readonly float* Query(in QueryTile tile, int row) => _tiles.Query(in tile, row, _queries, _pages.Layer.KeyLength);

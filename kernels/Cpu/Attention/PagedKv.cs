@@ -4,7 +4,7 @@ namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
 /// Pages of keys and values in native memory. In a page of a layer, per KV head: keys as <c>[key length][32 tokens]</c>, transposed, so that the scores of 32 tokens
-/// are sums of whole vectors and nothing is added across lanes; then for all heads values as <c>[32 tokens][value length]</c>, rows padded to 16 values.
+/// are sums of whole vectors and nothing is added across lanes; then for all heads values as <c>[32 tokens][value length]</c>, rows padded to 16 values. See <see cref="KvCodec"/>.
 /// </summary>
 internal sealed unsafe class PagedKv : KvCache
 {
@@ -15,14 +15,20 @@ internal sealed unsafe class PagedKv : KvCache
         : base(layout)
     {
         _layers = new nint[layout.Layers.Count];
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            Check(layout.KeyType, layout.Layers[i].KeyLength, "keys", i);
+            Check(layout.ValueType, layout.Layers[i].ValueLength, "values", i);
+        }
+
         long bytes = 0;
-        foreach (KvLayer layer in layout.Layers) bytes += PageBytes(layer, layout.Type) * layout.PageCount;
+        foreach (KvLayer layer in layout.Layers) bytes += PageBytes(layer, layout) * layout.PageCount;
         _block = new NativeBlock(bytes);
         nint address = _block.Address;
         for (int i = 0; i < _layers.Length; i++)
         {
             _layers[i] = address;
-            address += (nint)(PageBytes(layout.Layers[i], layout.Type) * layout.PageCount);
+            address += (nint)(PageBytes(layout.Layers[i], layout) * layout.PageCount);
         }
     }
 
@@ -32,7 +38,7 @@ internal sealed unsafe class PagedKv : KvCache
     public LayerPages Layer(int index)
     {
         KvLayer layer = Layout.Layers[index];
-        return new LayerPages(_layers[index], PageBytes(layer, Layout.Type), layer, Layout.Type);
+        return new LayerPages(_layers[index], PageBytes(layer, Layout), layer, Layout.KeyType, Layout.ValueType);
     }
 
     protected override void Dispose(bool disposing)
@@ -40,30 +46,33 @@ internal sealed unsafe class PagedKv : KvCache
         if (disposing) _block.Dispose();
     }
 
-    private static long PageBytes(KvLayer layer, KvType type) =>
-        (long)layer.Heads * KvLayout.PageTokens * (layer.KeyLength + LayerPages.Pad(layer.ValueLength)) * LayerPages.ElementBytes(type);
+    private static long PageBytes(KvLayer layer, KvLayout layout) =>
+        layer.Heads * (KvCodec.Bytes(layout.KeyType, layer.KeyLength) + KvCodec.Bytes(layout.ValueType, LayerPages.Pad(layer.ValueLength)));
+
+    private static void Check(KvType type, int length, string what, int layer)
+    {
+        if (KvCodec.HasBlocks(type) && length % KvCodec.Block != 0)
+            throw new ArgumentException($"{what} of layer {layer} have {length} values a head; a cache of type {type} takes multiples of {KvCodec.Block}");
+    }
 }
 
 /// <summary>The pages of one layer: addresses and geometry.</summary>
 /// <param name="Address">Page 0.</param>
 /// <param name="PageBytes">Bytes from page to page.</param>
 /// <param name="Layer">Heads and lengths.</param>
-/// <param name="Type">Storage type.</param>
-internal readonly unsafe record struct LayerPages(nint Address, long PageBytes, KvLayer Layer, KvType Type)
+/// <param name="KeyType">Storage type of keys.</param>
+/// <param name="ValueType">Storage type of values.</param>
+internal readonly unsafe record struct LayerPages(nint Address, long PageBytes, KvLayer Layer, KvType KeyType, KvType ValueType)
 {
     /// <summary>Values in a padded row of V.</summary>
     public int ValueStride => Pad(Layer.ValueLength);
 
     public static int Pad(int length) => (length + 15) & ~15;
 
-    public static int ElementBytes(KvType type) => type == KvType.F32 ? 4 : 2;
+    /// <summary>Keys of a head in a page; see <see cref="KvCodec"/>.</summary>
+    public byte* Keys(int page, int head) => (byte*)Address + (page * PageBytes) + (head * KvCodec.Bytes(KeyType, Layer.KeyLength));
 
-    /// <summary>Keys of a head in a page: [key length][32].</summary>
-    public byte* Keys(int page, int head) =>
-        (byte*)Address + (page * PageBytes) + ((long)head * Layer.KeyLength * KvLayout.PageTokens * ElementBytes(Type));
-
-    /// <summary>Values of a head in a page: [32][padded value length].</summary>
+    /// <summary>Values of a head in a page, rows padded to <see cref="ValueStride"/>.</summary>
     public byte* Values(int page, int head) =>
-        (byte*)Address + (page * PageBytes)
-        + ((((long)Layer.Heads * Layer.KeyLength) + ((long)head * ValueStride)) * KvLayout.PageTokens * ElementBytes(Type));
+        (byte*)Address + (page * PageBytes) + (Layer.Heads * KvCodec.Bytes(KeyType, Layer.KeyLength)) + (head * KvCodec.Bytes(ValueType, ValueStride));
 }

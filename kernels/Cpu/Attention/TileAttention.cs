@@ -31,7 +31,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
 
     /// <summary>Bytes of one worker's scratch memory.</summary>
     public readonly long ScratchBytes =>
-        QueryBytes + KeyBytes + ValueBytes + WeightTileBytes + (sizeof(float) * (((long)PaddedRows * Keys) + SoftmaxRows.Floats(PaddedRows, _pages.ValueStride)));
+        QueryBytes + KeyBytes + ValueBytes + WeightTileBytes + WidePageBytes + (sizeof(float) * (((long)PaddedRows * Keys) + SoftmaxRows.Floats(PaddedRows, _pages.ValueStride)));
 
     private readonly int PaddedRows => (_tiles.Rows + Pair - 1) & -Pair;
 
@@ -40,6 +40,8 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
     private readonly long KeyBytes => Keys / Sixteen * Bytes(_pages.Layer.KeyLength);
 
     private readonly long ValueBytes => _pages.ValueStride / Sixteen * Bytes(Keys);
+
+    private readonly long WidePageBytes => Math.Max(_pages.Layer.KeyLength, _pages.ValueStride) * PageTokens * sizeof(float);
 
     private readonly long WeightTileBytes => PaddedRows / Sixteen * Bytes(Keys);
 
@@ -60,7 +62,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
     private readonly void ComputeTile(in QueryTile tile, byte* scratch)
     {
         byte* queries = scratch, keys = queries + QueryBytes, values = keys + KeyBytes, weightTiles = values + ValueBytes;
-        float* scores = (float*)(weightTiles + WeightTileBytes);
+        float* wide = (float*)(weightTiles + WeightTileBytes), scores = wide + (WidePageBytes / sizeof(float));
         SoftmaxRows softmax = new(scores + ((nint)PaddedRows * Keys), PaddedRows, _pages.ValueStride);
         int rows = tile.Tokens * _tiles.Group;
         PlaceQueries(in tile, rows, queries);
@@ -69,7 +71,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         for (int page = _scoring.Oldest(softmax.Slot(0)) / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
-            for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, keys, values);
+            for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, keys, values, wide);
 
             // Pairs of queries that are before all these keys have nothing to do with them.
             int row = 0;
@@ -95,23 +97,34 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
     }
 
     // Keys lie as [length, 32 slots]: two groups of sixteen "rows". Values lie as [32 slots, length]: their "rows" are what the columns of the stored matrix are, and the page is one step.
-    private readonly void PlacePage(int number, int head, int index, byte* keys, byte* values)
+    private readonly void PlacePage(int number, int head, int index, byte* keys, byte* values, float* wide)
     {
-        int element = LayerPages.ElementBytes(_pages.Type), length = _pages.Layer.KeyLength, stride = _pages.ValueStride;
+        int length = _pages.Layer.KeyLength, stride = _pages.ValueStride;
+        byte* source = Numbers(_pages.KeyType, _pages.Keys(number, head), length, wide, isKeys: true, out FloatElement element);
+        int bytes = element == FloatElement.Half ? sizeof(ushort) : sizeof(float);
         for (int group = 0; group < PageTokens / Sixteen; group++)
         {
-            byte* source = _pages.Keys(number, head) + (group * Sixteen * element), target = keys + (((index * PageTokens / Sixteen) + group) * Bytes(length));
+            byte* target = keys + (((index * PageTokens / Sixteen) + group) * Bytes(length));
             for (int step = 0; step < length / TileLayout.StepColumns; step++)
-                PlaceStep(source + ((nint)step * TileLayout.StepColumns * PageTokens * element), PageTokens * element, target + (step * TileLayout.Parts * TileLayout.TileBytes));
+                PlaceStep(element, source + (((nint)step * TileLayout.StepColumns * PageTokens) + (group * Sixteen)) * bytes, PageTokens * bytes, target + (step * TileLayout.Parts * TileLayout.TileBytes));
         }
 
+        source = Numbers(_pages.ValueType, _pages.Values(number, head), stride, wide, isKeys: false, out element);
+        bytes = element == FloatElement.Half ? sizeof(ushort) : sizeof(float);
         for (int group = 0; group < stride / Sixteen; group++)
-            PlaceStep(_pages.Values(number, head) + (group * Sixteen * element), stride * element, values + (group * Bytes(Keys)) + (index * TileLayout.Parts * TileLayout.TileBytes));
+            PlaceStep(element, source + (group * Sixteen * bytes), stride * bytes, values + (group * Bytes(Keys)) + (index * TileLayout.Parts * TileLayout.TileBytes));
     }
 
-    private readonly void PlaceStep(byte* source, int columnBytes, byte* target)
+    // A page in a type that becomes tiles: as it lies, or in memory of our own.
+    private static byte* Numbers(KvType type, byte* stored, int length, float* wide, bool isKeys, out FloatElement element)
     {
-        FloatElement element = _pages.Type == KvType.F32 ? FloatElement.Single : FloatElement.Half;
+        element = type == KvType.F16 ? FloatElement.Half : FloatElement.Single;
+        if (type == KvType.F16) return stored;
+        return (byte*)(isKeys ? KvCodec.WidenKeys(type, stored, length, wide) : KvCodec.WidenValues(type, stored, length, wide));
+    }
+
+    private static void PlaceStep(FloatElement element, byte* source, int columnBytes, byte* target)
+    {
         TileDecodeArguments arguments = new() { Weights = source, Blocks = 1, Tiles = target, ColumnBytes = columnBytes };
         ((delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(element))(&arguments);
         Buffer.MemoryCopy(target, target + TileLayout.TileBytes, TileLayout.TileBytes, TileLayout.TileBytes);

@@ -8,6 +8,15 @@ public enum KvType
 
     /// <summary>binary16.</summary>
     F16,
+
+    /// <summary>bfloat16.</summary>
+    BF16,
+
+    /// <summary>Blocks of 32 values of a head: signed bytes with a binary16 scale. Lengths of heads must be multiples of 32.</summary>
+    Q8_0,
+
+    /// <summary>Blocks of 32 values of a head: 4-bit codes with a binary16 scale. Lengths of heads must be multiples of 32.</summary>
+    Q4_0,
 }
 
 /// <summary>What one layer stores for a token: <paramref name="Heads"/> keys and values.</summary>
@@ -18,10 +27,17 @@ public readonly record struct KvLayer(int Heads, int KeyLength, int ValueLength)
 
 /// <summary>The geometry of a cache of keys and values.</summary>
 /// <param name="Layers">What each layer stores.</param>
-/// <param name="Type">Storage type of K and V.</param>
+/// <param name="KeyType">Storage type of K.</param>
+/// <param name="ValueType">Storage type of V.</param>
 /// <param name="PageCount">Pages in the pool.</param>
-public sealed record KvLayout(IReadOnlyList<KvLayer> Layers, KvType Type, int PageCount)
+public sealed record KvLayout(IReadOnlyList<KvLayer> Layers, KvType KeyType, KvType ValueType, int PageCount)
 {
+    /// <summary>The same type for K and V.</summary>
+    public KvLayout(IReadOnlyList<KvLayer> layers, KvType type, int pageCount)
+        : this(layers, type, type, pageCount)
+    {
+    }
+
     /// <summary>Tokens in a page, of every layer.</summary>
     public const int PageTokens = 32;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Quern.Engine;
+using Quern.Kernels.Cpu;
 using Quern.Models.Quantization;
 
 namespace Quern.Cli.Bench;
@@ -42,7 +43,11 @@ internal sealed class BenchRunner(QuernModel model, string path, int repetitions
 
     private long Parameters() => model.File.Tensors.Sum(tensor => tensor.ElementCount);
 
-    private string KvType() => (model.Options.KvType?.ToString() ?? (model.Options.Exact ? "F32" : "F16")).ToLowerInvariant();
+    private string KvType()
+    {
+        KvLayout layout = model.KvLayout;
+        return (layout.KeyType == layout.ValueType ? $"{layout.KeyType}" : $"{layout.KeyType},{layout.ValueType}").ToLowerInvariant();
+    }
 
     private string ModelType()
     {

@@ -29,7 +29,11 @@ internal sealed class ModelArguments
         DefaultValueFactory = _ => new ModelOptions().BatchTokens,
     };
 
-    public Option<string?> KvTypeName { get; } = new("--kv-type") { Description = "Type of stored keys and values: f16 or f32 [default: f16; f32 with --exact].", HelpName = "TYPE" };
+    public Option<string?> KvTypeName { get; } = new("--kv-type")
+    {
+        Description = "Type of stored keys and values, or two types with a comma between: f32, f16, bf16, q8_0, q4_0 [default: f16; f32 with --exact].",
+        HelpName = "TYPE",
+    };
 
     public Option<bool> Exact { get; } = new("--exact") { Description = "Keep activations and products in binary32: slower, equal to a reference." };
 
@@ -39,7 +43,11 @@ internal sealed class ModelArguments
 
     public ModelArguments()
     {
-        KvTypeName.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "f16", "f32");
+        KvTypeName.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } text && KvTypes(text) is null)
+                result.AddError($"--kv-type is '{text}'; expected one of {KvTypeList}, or two of them, keys first, as in q8_0,q4_0");
+        });
         foreach (Option<int?> option in new[] { Threads, Context }) Positive(option);
         Positive(Batch);
     }
@@ -56,7 +64,8 @@ internal sealed class ModelArguments
         Threads = Has(result, Threads) ? result.GetValue(Threads) : null,
         ContextLength = Has(result, Context) ? result.GetValue(Context) : null,
         BatchTokens = result.GetValue(Batch),
-        KvType = result.GetValue(KvTypeName) is { } name ? Enum.Parse<KvType>(name, ignoreCase: true) : null,
+        KvType = KvTypes(result.GetValue(KvTypeName))?.Keys,
+        ValueType = KvTypes(result.GetValue(KvTypeName))?.Values,
         Exact = result.GetValue(Exact),
         Repack = !result.GetValue(NoRepack),
         PreTokenizer = result.GetValue(PreTokenizer),
@@ -91,6 +100,21 @@ internal sealed class ModelArguments
         if (result.Tokens.Count > 0 && int.TryParse(result.Tokens[0].Value, out int value) && value < 1)
             result.AddError($"{option.Name} is {value}; expected at least 1");
     });
+
+    private static string KvTypeList => string.Join(", ", Enum.GetNames<KvType>()).ToLowerInvariant();
+
+    private static (KvType Keys, KvType Values)? KvTypes(string? text)
+    {
+        KvType?[] types = [.. (text ?? "").Split(',').Select(KvTypeOf)];
+        return types.Length <= 2 && types[0] is { } keys && types[^1] is { } values ? (keys, values) : null;
+    }
+
+    private static KvType? KvTypeOf(string name)
+    {
+        foreach (KvType type in Enum.GetValues<KvType>())
+            if (name.Equals(type.ToString(), StringComparison.OrdinalIgnoreCase)) return type;
+        return null;
+    }
 
     private static bool Has(ParseResult result, Option option) => result.GetResult(option) is not null;
 

@@ -89,17 +89,43 @@ public abstract class BackendSuite
     [InlineData(KvType.F16, 20, 1, 32, 32, 5, 0f, 4f, true)]
     [InlineData(KvType.F16, 8, 2, 64, 48, 20, 0f, 8f, true)]
     [InlineData(KvType.F32, 4, 4, 32, 64, 0, 5f)]
+    [InlineData(KvType.BF16, 8, 2, 64, 64, 0, 0f)]
+    [InlineData(KvType.BF16, 8, 4, 20, 12, 9, 0f, 8f)]
+    [InlineData(KvType.Q8_0, 8, 2, 64, 64, 0, 0f)]
+    [InlineData(KvType.Q8_0, 6, 3, 32, 96, 11, 0f, 0f, true)]
+    [InlineData(KvType.Q4_0, 8, 2, 96, 32, 0, 30f)]
+    [InlineData(KvType.Q4_0, 8, 2, 64, 64, 0, 0f, 4f)]
     public void AttentionOverPagesOfSeveralSequences(
         KvType type, int heads, int kvHeads, int keyLength, int valueLength, int window, float cap, float alibi = 0, bool sinks = false)
     {
-        foreach (ComputeMode mode in Enum.GetValues<ComputeMode>()) Attention(mode, type, heads, kvHeads, keyLength, valueLength, window, cap, alibi, sinks);
+        foreach (ComputeMode mode in Enum.GetValues<ComputeMode>()) Attention(mode, type, type, heads, kvHeads, keyLength, valueLength, window, cap, alibi, sinks);
     }
 
-    private void Attention(ComputeMode mode, KvType type, int heads, int kvHeads, int keyLength, int valueLength, int window, float cap, float alibi, bool sinks) =>
+    [Theory]
+    [InlineData(KvType.Q8_0, KvType.Q4_0)]
+    [InlineData(KvType.F16, KvType.Q8_0)]
+    [InlineData(KvType.Q8_0, KvType.F32)]
+    [InlineData(KvType.BF16, KvType.F16)]
+    public void KeysAndValuesOfDifferentTypes(KvType keys, KvType values)
+    {
+        foreach (ComputeMode mode in Enum.GetValues<ComputeMode>()) Attention(mode, keys, values, 8, 2, 64, 32, 0, 0, 0, sinks: false);
+    }
+
+    [Theory]
+    [InlineData(KvType.Q8_0, KvType.F16, "keys of layer 1 have 80 values")]
+    [InlineData(KvType.F16, KvType.Q4_0, "values of layer 1 have 48 values")]
+    public void HeadsThatFillNoBlocksAreRefused(KvType keys, KvType values, string expected) => Check(4, ComputeMode.Fast, pair =>
+    {
+        if (pair.Tested.GetType() == pair.Oracle.GetType()) return;
+        KvLayout layout = new([new KvLayer(2, 64, 64), new KvLayer(2, 80, 48)], keys, values, 2);
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => pair.Tested.CreateKvCache(layout)).Message, StringComparison.Ordinal);
+    });
+
+    private void Attention(ComputeMode mode, KvType keyType, KvType valueType, int heads, int kvHeads, int keyLength, int valueLength, int window, float cap, float alibi, bool sinks) =>
         Check(4, mode, pair =>
         {
             KvLayer shape = new(kvHeads, keyLength, valueLength);
-            KvLayout layout = new([shape, shape], type, 12);
+            KvLayout layout = new([shape, shape], keyType, valueType, 12);
             using KvCache tested = pair.Tested.CreateKvCache(layout), oracle = pair.Oracle.CreateKvCache(layout);
             Batch batch = new(128, 3);
             int[][] tables = [[7, 2, 9], [0, 11], [4]];

@@ -17,8 +17,8 @@ public sealed partial class OracleBackend
                 {
                     Span<float> key = own.Key(batch, run, layer, run.FirstSlot + i, head);
                     Span<float> value = own.Value(batch, run, layer, run.FirstSlot + i, head);
-                    for (int j = 0; j < key.Length; j++) key[j] = own.Round(keys.Row(run.FirstRow + i)[(head * shape.KeyLength) + j]);
-                    for (int j = 0; j < value.Length; j++) value[j] = own.Round(values.Row(run.FirstRow + i)[(head * shape.ValueLength) + j]);
+                    OracleKvCache.Stored(cache.Layout.KeyType, keys.Row(run.FirstRow + i).Slice(head * shape.KeyLength, key.Length)).CopyTo(key);
+                    OracleKvCache.Stored(cache.Layout.ValueType, values.Row(run.FirstRow + i).Slice(head * shape.ValueLength, value.Length)).CopyTo(value);
                 }
             }
         }

@@ -16,7 +16,7 @@ public sealed class OracleKvCache : KvCache
         _values = [.. layout.Layers.Select(layer => new float[slots * layer.Heads * layer.ValueLength])];
     }
 
-    public override long Bytes => _keys.Concat(_values).Sum(array => (long)array.Length) * (Layout.Type == KvType.F32 ? 4 : 2);
+    public override long Bytes => _keys.Concat(_values).Sum(array => (long)array.Length) * sizeof(float);
 
     /// <summary>The key of one head at a slot of a sequence.</summary>
     public Span<float> Key(Batch batch, SequenceRun run, int layer, int slot, int head) =>
@@ -26,8 +26,22 @@ public sealed class OracleKvCache : KvCache
     public Span<float> Value(Batch batch, SequenceRun run, int layer, int slot, int head) =>
         Find(_values[layer], batch, run, Layout.Layers[layer].Heads, Layout.Layers[layer].ValueLength, slot, head);
 
-    /// <summary>A value as the cache stores it.</summary>
-    public float Round(float value) => Layout.Type == KvType.F32 ? value : Float16.ToSingle(Float16.FromSingle(value));
+    /// <summary>What is left of a head's key or value when it is stored.</summary>
+    public static float[] Stored(KvType type, ReadOnlySpan<float> values) => type switch
+    {
+        KvType.F32 => values.ToArray(),
+        KvType.F16 => Array.ConvertAll(values.ToArray(), value => Float16.ToSingle(Float16.FromSingle(value))),
+        KvType.BF16 => Array.ConvertAll(values.ToArray(), value => BrainFloat16.ToSingle(BrainFloat16.FromSingle(value))),
+        _ => [.. values.ToArray().Chunk(32).SelectMany(block => Block(type, block))],
+    };
+
+    private static IEnumerable<float> Block(KvType type, float[] block)
+    {
+        float farthest = block.MaxBy(MathF.Abs);
+        float scale = Float16.ToSingle(Float16.FromSingle(type == KvType.Q8_0 ? MathF.Abs(farthest) / 127 : farthest / -8));
+        float inverse = scale == 0 ? 0 : 1 / scale;
+        return block.Select(value => scale * Math.Clamp(MathF.Round(value * inverse), type == KvType.Q8_0 ? -128 : -8, type == KvType.Q8_0 ? 127 : 7));
+    }
 
     protected override void Dispose(bool disposing)
     {
