@@ -125,7 +125,7 @@ internal static unsafe class AttentionBlock
                 d = Mask(d, first + 48, oldest, slot);
             }
 
-            float before = maxima[row], now = Math.Max(before, Largest(Vector512.Max(Vector512.Max(a, b), Vector512.Max(c, d))));
+            float before = maxima[row], now = Math.Max(before, VectorMath.Largest(Vector512.Max(Vector512.Max(a, b), Vector512.Max(c, d))));
             if (float.IsNegativeInfinity(now))
             {
                 new Span<float>(weights, Keys).Clear();
@@ -241,7 +241,7 @@ internal static unsafe class AttentionBlock
             largest = Vector512.Max(largest, values);
         }
 
-        return Largest(largest);
+        return VectorMath.Largest(largest);
     }
 
     /// <summary>The weights <c>e^(s − m)</c> of one query as a row of tiles, in parts (<see cref="Tiles.TileLayout.Parts"/>). Returns their sum.</summary>
@@ -273,12 +273,5 @@ internal static unsafe class AttentionBlock
         Vector512<int> slots = Vector512.Create(first) + Vector512<int>.Indices;
         Vector512<int> seen = Vector512.GreaterThanOrEqual(slots, Vector512.Create(oldest)) & Vector512.LessThanOrEqual(slots, Vector512.Create(newest));
         return Vector512.ConditionalSelect(seen.AsSingle(), scores, Vector512.Create(float.NegativeInfinity));
-    }
-
-    private static float Largest(Vector512<float> values)
-    {
-        Vector256<float> half = Vector256.Max(values.GetLower(), values.GetUpper());
-        Vector128<float> quarter = Vector128.Max(half.GetLower(), half.GetUpper());
-        return Math.Max(Math.Max(quarter.GetElement(0), quarter.GetElement(1)), Math.Max(quarter.GetElement(2), quarter.GetElement(3)));
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Numerics;
 
 namespace Quern.Kernels.Cpu.Attention;
 
@@ -145,10 +146,10 @@ internal static unsafe class KvCodec
     private static ushort Quantize(KvType type, float* values, byte* codes)
     {
         Vector512<float> low = Vector512.Load(values), high = Vector512.Load(values + 16);
-        float largest = Largest(Vector512.Max(low, high)), smallest = -Largest(-Vector512.Min(low, high));
+        float highest = VectorMath.Largest(Vector512.Max(low, high)), lowest = -VectorMath.Largest(-Vector512.Min(low, high));
 
         // Four bits reach from -8 to 7: the number that is farthest from zero becomes -8.
-        ushort scale = Float16.FromSingle(type == KvType.Q8_0 ? Math.Max(largest, -smallest) / 127 : (largest >= -smallest ? largest : smallest) / -8);
+        ushort scale = Float16.FromSingle(type == KvType.Q8_0 ? Math.Max(highest, -lowest) / 127 : (highest >= -lowest ? highest : lowest) / -8);
         float rounded = Float16.ToSingle(scale);
         Vector512<float> inverse = Vector512.Create(rounded == 0 ? 0 : 1 / rounded);
         int most = type == KvType.Q8_0 ? 127 : 7;
@@ -184,13 +185,6 @@ internal static unsafe class KvCodec
     {
         Vector128<byte> packed = Vector128.Load(codes);
         return Vector256.Create(packed & Vector128.Create((byte)15), packed >>> 4).AsSByte();
-    }
-
-    private static float Largest(Vector512<float> values)
-    {
-        float largest = values[0];
-        for (int i = 1; i < 16; i++) largest = Math.Max(largest, values[i]);
-        return largest;
     }
 
     private static void Narrow(KvType type, float* source, int count, ushort* target)

@@ -35,6 +35,14 @@ internal static class VectorMath
         return Vector512.ConditionalSelect(Vector512.Equals(x, x), result, x);
     }
 
+    /// <summary>The largest lane.</summary>
+    public static float Largest(Vector512<float> values)
+    {
+        Vector256<float> half = Vector256.Max(values.GetLower(), values.GetUpper());
+        Vector128<float> quarter = Vector128.Max(half.GetLower(), half.GetUpper());
+        return Math.Max(Math.Max(quarter.GetElement(0), quarter.GetElement(1)), Math.Max(quarter.GetElement(2), quarter.GetElement(3)));
+    }
+
     // e^(x − n ln 2)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Reduced(Vector512<float> x, Vector512<float> n)

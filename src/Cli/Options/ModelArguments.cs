@@ -31,7 +31,7 @@ internal sealed class ModelArguments
 
     public Option<string?> KvTypeName { get; } = new("--kv-type")
     {
-        Description = "Type of stored keys and values, or two types with a comma between: f32, f16, bf16, q8_0, q4_0 [default: f16; f32 with --exact].",
+        Description = $"Type of stored keys and values, or two types with a comma between: {KvTypeList} [default: f16; f32 with --exact].",
         HelpName = "TYPE",
     };
 
@@ -59,17 +59,21 @@ internal sealed class ModelArguments
             if (!except.Contains(option)) command.Add(option);
     }
 
-    public ModelOptions Read(ParseResult result) => new()
+    public ModelOptions Read(ParseResult result)
     {
-        Threads = Has(result, Threads) ? result.GetValue(Threads) : null,
-        ContextLength = Has(result, Context) ? result.GetValue(Context) : null,
-        BatchTokens = result.GetValue(Batch),
-        KvType = KvTypes(result.GetValue(KvTypeName))?.Keys,
-        ValueType = KvTypes(result.GetValue(KvTypeName))?.Values,
-        Exact = result.GetValue(Exact),
-        Repack = !result.GetValue(NoRepack),
-        PreTokenizer = result.GetValue(PreTokenizer),
-    };
+        (KvType Keys, KvType Values)? types = result.GetValue(KvTypeName) is { } text ? KvTypes(text) : null;
+        return new ModelOptions
+        {
+            Threads = Has(result, Threads) ? result.GetValue(Threads) : null,
+            ContextLength = Has(result, Context) ? result.GetValue(Context) : null,
+            BatchTokens = result.GetValue(Batch),
+            KvType = types?.Keys,
+            ValueType = types?.Values,
+            Exact = result.GetValue(Exact),
+            Repack = !result.GetValue(NoRepack),
+            PreTokenizer = result.GetValue(PreTokenizer),
+        };
+    }
 
     /// <summary>The path of the model: the one that is given, or that of the shipped one.</summary>
     /// <param name="result">The command line.</param>
@@ -103,9 +107,9 @@ internal sealed class ModelArguments
 
     private static string KvTypeList => string.Join(", ", Enum.GetNames<KvType>()).ToLowerInvariant();
 
-    private static (KvType Keys, KvType Values)? KvTypes(string? text)
+    private static (KvType Keys, KvType Values)? KvTypes(string text)
     {
-        KvType?[] types = [.. (text ?? "").Split(',').Select(KvTypeOf)];
+        KvType?[] types = [.. text.Split(',').Select(KvTypeOf)];
         return types.Length <= 2 && types[0] is { } keys && types[^1] is { } values ? (keys, values) : null;
     }
 

@@ -14,8 +14,7 @@ internal static class Places
         new("the orchard", "in", "trees full of fruit"), new("the field", "in", "tall golden wheat"), new("the farm", "on", "red barns and sleepy cows"),
         new("the lake", "by", "little boats on the water"), new("the bridge", "on", "fish swimming far below"), new("the playground", "in", "swings and a long slide"),
         new("the market", "at", "stalls with fruit and bread"), new("the village square", "in", "a fountain and wooden benches"), new("the barn", "in", "bales of yellow hay"),
-        new("the stream", "by", "tiny silver fish"), new("the cave", "in", "walls that sparkled like stars"),
-        new("the waterfall", "by", "a rainbow in the spray"),
+        new("the stream", "by", "tiny silver fish"), new("the cave", "in", "walls that sparkled like stars"), new("the waterfall", "by", "a rainbow in the spray"),
         new("the lighthouse", "at", "gulls flying in circles"), new("the windmill", "near", "big white sails that turned slowly"),
         new("the old well", "beside", "moss on grey stones"), new("the harbor", "in", "ships with tall masts"),
     ];
