@@ -6,8 +6,11 @@ using Quern.Benchmarks.Limits;
 if (args is ["limits", ..]) return MachineLimits.Print(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : Environment.ProcessorCount);
 if (args is ["kernels"]) return InterleavedRates.Print();
 if (args is ["tiles"]) return TileRates.Print();
-if (args is ["layers", ..]) return LinearLayers.Print(args.Length > 1 ? args[1].Split(',') : ["Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16"], Environment.ProcessorCount);
-if (args is ["prompts", ..]) return Prompts.Print(args.Length > 1 ? args[1].Split(',') : ["Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16", "BF16"], Environment.ProcessorCount);
+if (args is ["layers", ..]) return LinearLayers.Print(Names("Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16"), Environment.ProcessorCount);
+if (args is ["prompts", ..]) return Prompts.Print(Names("Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16", "BF16"), Environment.ProcessorCount);
 if (args is ["roofline", ..]) return Roofline.Write(args.Length > 1 ? args[1] : "roofline.svg", ["Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16"], Environment.ProcessorCount);
 BenchmarkSwitcher.FromAssembly(typeof(MachineLimits).Assembly).Run(args);
 return 0;
+
+// The formats behind the first argument, with commas or spaces between, or the usual ones.
+string[] Names(params string[] usual) => args.Length > 1 ? [.. args.Skip(1).SelectMany(arg => arg.Split(','))] : usual;
