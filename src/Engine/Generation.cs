@@ -10,9 +10,8 @@ public sealed class Generation
 {
     private readonly Session _session;
     private readonly GenerationOptions _options;
-    private readonly SamplerChain _sampler;
+    private readonly TokenChooser _chooser;
     private readonly CancellationToken _cancellation;
-    private readonly int[] _excluded;
     private readonly int[] _step = new int[1];
     private int[]? _prompt;
     private int _promptTokens;
@@ -23,7 +22,7 @@ public sealed class Generation
 
     internal Generation(Session session, int[] prompt, GenerationOptions options, CancellationToken cancellation)
     {
-        if (options.MaxTokens is < 0) throw new ArgumentOutOfRangeException(nameof(options), options.MaxTokens, $"MaxTokens is {options.MaxTokens}; expected at least 0");
+        options.Validate();
         _session = session;
         _options = options;
         _cancellation = cancellation;
@@ -31,9 +30,8 @@ public sealed class Generation
         if (_prompt.Length == 0) throw new ArgumentException("there are no tokens to begin with; expected a prompt of at least one", nameof(prompt));
         QuernModel model = session.Model;
         if (_prompt.Length > session.Remaining) throw ContextFullException.OfSession(model.ContextLength, session.Length, _prompt.Length);
-        _sampler = model.CreateSampler(options.Sampling);
-        _excluded = [.. Excluded(model, options.IgnoreEos).Where(id => id < model.VocabularySize)];
-        foreach (int token in _prompt) _sampler.Accept(token);
+        _chooser = new TokenChooser(model, options, options.Sampling.Seed);
+        _chooser.Accept(_prompt);
         if (options.MaxTokens == 0) Finish = FinishReason.Length;
     }
 
@@ -45,7 +43,7 @@ public sealed class Generation
 
     /// <summary>What it cost so far.</summary>
     public GenerationStatistics Statistics => new(
-        _promptTokens, Stopwatch.GetElapsedTime(0, _promptTicks), _generated, _decodeSteps, Stopwatch.GetElapsedTime(0, _decodeTicks), _sampler.Seed);
+        _promptTokens, Stopwatch.GetElapsedTime(0, _promptTicks), _generated, _decodeSteps, Stopwatch.GetElapsedTime(0, _decodeTicks), _chooser.Seed);
 
     /// <summary>Evaluates the prompt or the last token, and chooses the next one.</summary>
     /// <returns>The token, or <see cref="None"/> after the end.</returns>
@@ -57,7 +55,7 @@ public sealed class Generation
         if (_prompt is null && _session.Remaining == 0) return End(FinishReason.Context);
         long start = Stopwatch.GetTimestamp();
         if (!TryEvaluate()) return End(FinishReason.Cancelled);
-        int token = Choose();
+        int token = _chooser.Choose(_session.LastLogits);
         long ticks = Stopwatch.GetTimestamp() - start;
         if (_prompt is not null)
         {
@@ -83,11 +81,6 @@ public sealed class Generation
         if (Finish is null or FinishReason.Length) Finish = FinishReason.Stop;
     }
 
-    // A matrix may have more rows than there are tokens, so that it divides well: those say nothing.
-    internal static IEnumerable<int> Excluded(QuernModel model, bool ignoreEos) => model.Vocabulary.SuppressedTokens
-        .Concat(ignoreEos ? model.Vocabulary.EndOfGeneration : [])
-        .Concat(Enumerable.Range(model.Vocabulary.Count, Math.Max(0, model.VocabularySize - model.Vocabulary.Count)));
-
     private int End(FinishReason reason)
     {
         Finish = reason;
@@ -111,14 +104,5 @@ public sealed class Generation
         {
             return false;
         }
-    }
-
-    private int Choose()
-    {
-        Span<float> logits = _session.LastLogits;
-        foreach (int token in _excluded) logits[token] = float.NegativeInfinity;
-        int chosen = _sampler.Sample(logits);
-        _sampler.Accept(chosen);
-        return chosen;
     }
 }

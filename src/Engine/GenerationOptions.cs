@@ -19,6 +19,13 @@ public sealed record GenerationOptions
 
     /// <summary>Read the names of special tokens in a prompt (<c>&lt;|im_end|&gt;</c>) as those tokens. For prompts from a template, never for a user's text.</summary>
     public bool ParseSpecial { get; init; }
+
+    /// <exception cref="ArgumentException">A value is not allowed.</exception>
+    internal void Validate()
+    {
+        if (MaxTokens is < 0) throw new ArgumentOutOfRangeException(nameof(MaxTokens), MaxTokens, $"MaxTokens is {MaxTokens}; expected at least 0");
+        if (Stop.Any(string.IsNullOrEmpty)) throw new ArgumentException("a stop text is empty; expected at least one character", nameof(Stop));
+    }
 }
 
 /// <summary>Why a generation ended.</summary>

@@ -7,8 +7,9 @@ namespace Quern.Engine;
 /// <param name="DecodeSteps">Passes of one token after the prompt's.</param>
 /// <param name="DecodeTime">The time of those.</param>
 /// <param name="Seed">The seed of the random numbers.</param>
+/// <param name="CachedTokens">Tokens of the prompt that were found in the cache and not evaluated.</param>
 public readonly record struct GenerationStatistics(
-    int PromptTokens, TimeSpan PromptTime, int GeneratedTokens, int DecodeSteps, TimeSpan DecodeTime, ulong Seed)
+    int PromptTokens, TimeSpan PromptTime, int GeneratedTokens, int DecodeSteps, TimeSpan DecodeTime, ulong Seed, int CachedTokens = 0)
 {
     /// <summary>Prompt tokens a second; 0 before the first token.</summary>
     public double PromptTokensPerSecond => PromptTime > TimeSpan.Zero ? PromptTokens / PromptTime.TotalSeconds : 0;

@@ -179,6 +179,35 @@ public sealed class QuernModel : IDisposable
         }
     }
 
+    /// <summary>See <see cref="SequencePages.TryPrepare"/>. Copying a page waits for the pass that runs.</summary>
+    internal bool TryPrepare(SequencePages pages, int firstSlot, int count)
+    {
+        lock (_turn)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return pages.TryPrepare(firstSlot, count, _cache);
+        }
+    }
+
+    /// <summary>The tokens of a prompt, with those that the model wants at the beginning of a text.</summary>
+    internal int[] Encode(string prompt, GenerationOptions options, bool begins)
+    {
+        int[] tokens = Tokenizer.Encode(prompt, addSpecial: begins, parseSpecial: options.ParseSpecial);
+        // A model without a token for the beginning still needs one to go on from.
+        return tokens.Length == 0 && begins && (Vocabulary.Bos ?? Vocabulary.Eos) is { } first ? [first] : tokens;
+    }
+
+    /// <exception cref="ArgumentException">An id is not in the vocabulary, or there is none.</exception>
+    internal void CheckTokens(scoped ReadOnlySpan<int> tokens)
+    {
+        if (tokens.IsEmpty) throw new ArgumentException("there are no tokens; expected at least one", nameof(tokens));
+        foreach (int token in tokens)
+        {
+            if ((uint)token >= (uint)VocabularySize)
+                throw new ArgumentException($"there is no token {token}; expected an id below {VocabularySize}", nameof(tokens));
+        }
+    }
+
     internal void Closed(Session session)
     {
         lock (_sessions) _sessions.Remove(session);
@@ -187,7 +216,8 @@ public sealed class QuernModel : IDisposable
     internal ContextFullException CacheFull(int wanted) =>
         ContextFullException.OfCache(Pages.Count * KvLayout.PageTokens, (Pages.Count - Pages.FreeCount) * KvLayout.PageTokens, wanted);
 
-    internal SamplerChain CreateSampler(SamplingOptions options) => new(options, VocabularySize, ContextLength, Breakers(options));
+    internal SamplerChain CreateSampler(SamplingOptions options, SamplingWorkspace? workspace = null) =>
+        new(options, VocabularySize, ContextLength, Breakers(options), workspace);
 
     // Finding the tokens of DRY's breakers looks at the whole vocabulary: once is enough for all generations with the same ones.
     private DryBreakers? Breakers(SamplingOptions options)

@@ -15,11 +15,7 @@ public sealed partial class Session
     {
         ArgumentNullException.ThrowIfNull(prompt);
         options ??= new GenerationOptions();
-        bool begins = Length == 0;
-        int[] tokens = _model.Tokenizer.Encode(prompt, addSpecial: begins, parseSpecial: options.ParseSpecial);
-        // A model without a token for the beginning still needs one to go on from.
-        if (tokens.Length == 0 && begins && (_model.Vocabulary.Bos ?? _model.Vocabulary.Eos) is { } first) tokens = [first];
-        return Start(tokens, options, cancellation);
+        return Start(_model.Encode(prompt, options, begins: Length == 0), options, cancellation);
     }
 
     /// <summary>Begins a generation from tokens.</summary>

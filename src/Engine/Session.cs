@@ -89,6 +89,18 @@ public sealed partial class Session : IDisposable
         }
     }
 
+    /// <summary>
+    /// A session with the same tokens, and its own from here on. Both hold the same pages of the cache; the one that goes on first copies the last of them, if it is not full.
+    /// </summary>
+    public Session Fork()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Session fork = _model.CreateSession();
+        fork._pages.ShareFrom(_pages);
+        (fork.Length, fork.Pending) = (Length, Pending);
+        return fork;
+    }
+
     /// <summary>Forgets all tokens behind the first <paramref name="length"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The session has fewer.</exception>
     public void Truncate(int length)
@@ -117,15 +129,9 @@ public sealed partial class Session : IDisposable
     private void Reserve(scoped ReadOnlySpan<int> tokens)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (tokens.IsEmpty) throw new ArgumentException("there are no tokens; expected at least one", nameof(tokens));
-        foreach (int token in tokens)
-        {
-            if ((uint)token >= (uint)_model.VocabularySize)
-                throw new ArgumentException($"there is no token {token}; expected an id below {_model.VocabularySize}", nameof(tokens));
-        }
-
+        _model.CheckTokens(tokens);
         if (tokens.Length > Remaining) throw ContextFullException.OfSession(_model.ContextLength, Length, tokens.Length);
-        if (!_pages.TryResize(Length + tokens.Length)) throw _model.CacheFull(tokens.Length);
+        if (!_model.TryPrepare(_pages, Length, tokens.Length)) throw _model.CacheFull(tokens.Length);
         Pending = -1;
     }
 

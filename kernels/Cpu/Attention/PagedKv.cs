@@ -34,6 +34,16 @@ internal sealed unsafe class PagedKv : KvCache
 
     public override long Bytes => _block.Bytes;
 
+    public override void CopyPage(int source, int destination)
+    {
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            long bytes = PageBytes(Layout.Layers[i], Layout);
+            byte* layer = (byte*)_layers[i];
+            Buffer.MemoryCopy(layer + (source * bytes), layer + (destination * bytes), bytes, bytes);
+        }
+    }
+
     /// <summary>The pages of a layer, as kernels read them.</summary>
     public LayerPages Layer(int index)
     {

@@ -60,6 +60,9 @@ public abstract class KvCache : IDisposable
     /// <summary>Bytes of all pages.</summary>
     public abstract long Bytes { get; }
 
+    /// <summary>Copies what a page stores, in every layer, to another page. Not while a pass writes either of them.</summary>
+    public abstract void CopyPage(int source, int destination);
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using Quern.Engine.Sampling;
 using System.Runtime.InteropServices;
 
 namespace Quern.Engine.Evaluation;
@@ -33,7 +34,7 @@ public sealed class GreedyAcceptance
         if (differences.Count > 0)
             throw new ArgumentException($"target and draft have different vocabularies: {string.Join("; ", differences)}", nameof(draft));
         (_target, _draft) = (target, draft);
-        _excluded = [.. Generation.Excluded(target, _options.IgnoreEos)];
+        _excluded = [.. TokenChooser.Excluded(target, _options.IgnoreEos)];
     }
 
     /// <summary>The most tokens of a prompt behind which a round still fits in both contexts.</summary>

@@ -18,6 +18,15 @@ public sealed class OracleKvCache : KvCache
 
     public override long Bytes => _keys.Concat(_values).Sum(array => (long)array.Length) * sizeof(float);
 
+    public override void CopyPage(int source, int destination)
+    {
+        foreach (float[] array in _keys.Concat(_values))
+        {
+            int length = array.Length / Layout.PageCount;
+            array.AsSpan(source * length, length).CopyTo(array.AsSpan(destination * length));
+        }
+    }
+
     /// <summary>The key of one head at a slot of a sequence.</summary>
     public Span<float> Key(Batch batch, SequenceRun run, int layer, int slot, int head) =>
         Find(_keys[layer], batch, run, Layout.Layers[layer].Heads, Layout.Layers[layer].KeyLength, slot, head);

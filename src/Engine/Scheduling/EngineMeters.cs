@@ -1,0 +1,74 @@
+using System.Diagnostics.Metrics;
+
+namespace Quern.Engine;
+
+/// <summary>
+/// What an engine tells <see cref="System.Diagnostics.Metrics"/>, in the meter <c>Quern.Engine</c>: every instrument has a name of ours and the one that vLLM's users know.
+/// Source: vLLM 0.11, docs/design/metrics.md.
+/// </summary>
+internal sealed class EngineMeters : IDisposable
+{
+    private readonly Meter _meter = new("Quern.Engine");
+    private readonly Histogram<double>[] _firstToken;
+    private readonly Histogram<double>[] _nextToken;
+    private long _steps;
+    private long _computed;
+    private long _generated;
+
+    public EngineMeters(InferenceEngine engine)
+    {
+        Gauge("quern.engine.sequences.running", "vllm:num_requests_running", "{sequence}", "Sequences that are computed.", () => engine.Statistics.Running);
+        Gauge("quern.engine.sequences.waiting", "vllm:num_requests_waiting", "{sequence}", "Sequences that wait.", () => engine.Statistics.Waiting);
+        Gauge("quern.engine.pages.use", "vllm:kv_cache_usage_perc", "1", "Pages that are held, as a share of all.", () => engine.Statistics is var now ? (double)now.PagesHeld / now.Pages : 0);
+        Counter("quern.engine.prefix.hits", "vllm:prefix_cache_hits", "{token}", "Tokens of prompts that were found in the cache.", () => engine.Statistics.CachedTokens);
+        Counter("quern.engine.prefix.queries", "vllm:prefix_cache_queries", "{token}", "Tokens of sequences that began.", () => engine.Statistics.BegunTokens);
+        Counter("quern.engine.preemptions", "vllm:num_preemptions", "{preemption}", "Sequences that lost their pages to others.", () => engine.Statistics.Preemptions);
+        Counter("quern.engine.tokens.computed", "vllm:prompt_tokens", "{token}", "Tokens computed, of prompts and chosen ones.", () => _computed);
+        Counter("quern.engine.tokens.generated", "vllm:generation_tokens", "{token}", "Tokens chosen.", () => _generated);
+        _firstToken = Histogram("quern.engine.first_token", "vllm:time_to_first_token_seconds", "From the request to its first token.");
+        _nextToken = Histogram("quern.engine.next_token", "vllm:inter_token_latency_seconds", "From a token to the next one.");
+    }
+
+    /// <summary>Steps made.</summary>
+    public long Steps => Volatile.Read(ref _steps);
+
+    /// <summary>Tokens computed.</summary>
+    public long ComputedTokens => Volatile.Read(ref _computed);
+
+    /// <summary>Tokens chosen.</summary>
+    public long GeneratedTokens => Volatile.Read(ref _generated);
+
+    /// <summary>A step was made.</summary>
+    public void Step(int tokens)
+    {
+        _steps++;
+        _computed += tokens;
+    }
+
+    /// <summary>A sequence has a token.</summary>
+    /// <param name="first">Whether it is its first.</param>
+    /// <param name="time">From the request or from the token before.</param>
+    public void Token(bool first, TimeSpan time)
+    {
+        _generated++;
+        foreach (Histogram<double> histogram in first ? _firstToken : _nextToken) histogram.Record(time.TotalSeconds);
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private void Gauge<T>(string name, string known, string unit, string description, Func<T> read)
+        where T : struct
+    {
+        _meter.CreateObservableGauge(name, read, unit, description);
+        _meter.CreateObservableGauge(known, read, unit, description);
+    }
+
+    private void Counter(string name, string known, string unit, string description, Func<long> read)
+    {
+        _meter.CreateObservableCounter(name, read, unit, description);
+        _meter.CreateObservableCounter(known, read, unit, description);
+    }
+
+    private Histogram<double>[] Histogram(string name, string known, string description) =>
+        [_meter.CreateHistogram<double>(name, "s", description), _meter.CreateHistogram<double>(known, "s", description)];
+}

@@ -1,0 +1,16 @@
+namespace Quern.Engine;
+
+/// <summary>What an <see cref="InferenceEngine"/> does and has done.</summary>
+/// <param name="Running">Sequences that are computed.</param>
+/// <param name="Waiting">Sequences that wait.</param>
+/// <param name="Pages">Pages of the model's cache.</param>
+/// <param name="PagesHeld">Pages that sequences and sessions hold.</param>
+/// <param name="PagesKnown">Pages whose tokens are known, held or free: what a new sequence may share.</param>
+/// <param name="Steps">Steps made.</param>
+/// <param name="ComputedTokens">Tokens computed, of prompts and chosen ones.</param>
+/// <param name="BegunTokens">Tokens of sequences that began, or began again.</param>
+/// <param name="CachedTokens">Those of them that were found in the cache.</param>
+/// <param name="GeneratedTokens">Tokens chosen.</param>
+/// <param name="Preemptions">How often a sequence lost its pages to another.</param>
+public readonly record struct EngineStatistics(
+    int Running, int Waiting, int Pages, int PagesHeld, int PagesKnown, long Steps, long ComputedTokens, long BegunTokens, long CachedTokens, long GeneratedTokens, long Preemptions);
