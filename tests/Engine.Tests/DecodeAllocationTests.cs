@@ -39,4 +39,30 @@ public sealed class DecodeAllocationTests : IDisposable
 
         Assert.Equal(0, least);
     }
+
+    [Fact]
+    public async Task A_step_of_the_engine_allocates_no_managed_memory_on_any_thread()
+    {
+        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = 2, CacheTokens = 8 * TinyModel.TrainedContext });
+        long least = long.MaxValue;
+        for (int round = 0; round < 5 && least > 0; round++)
+        {
+            await using InferenceEngine engine = new(model);
+            // Nobody reads: what is allocated is the engine's.
+            for (int i = 0; i < 6; i++)
+                engine.Submit([5, 6, 7 + i], new GenerationOptions { IgnoreEos = true, Sampling = new SamplingOptions { Seed = 3, RepeatPenalty = 1.1f } });
+            SpinUntil(engine, steps: 20);
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            SpinUntil(engine, steps: 80);
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+            Assert.True(engine.Statistics.Running > 0);
+        }
+
+        Assert.Equal(0, least);
+    }
+
+    private static void SpinUntil(InferenceEngine engine, int steps)
+    {
+        while (engine.Statistics.Steps < steps) Thread.Yield();
+    }
 }

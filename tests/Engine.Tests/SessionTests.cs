@@ -99,6 +99,28 @@ public sealed class SessionTests : IDisposable
         Assert.All(results, result => AssertClose(expected, result));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(32)]
+    [InlineData(40)]
+    public void A_fork_goes_on_by_itself(int common)
+    {
+        using QuernModel model = Load(new ModelOptions { CacheTokens = 4 * TinyModel.TrainedContext });
+        using Session alone = model.CreateSession();
+        float[] expected = alone.Evaluate(Tokens).ToArray();
+        alone.Truncate(0);
+        using Session first = model.CreateSession();
+        first.Evaluate(Tokens.AsSpan(0, common));
+        int free = model.Pages.FreeCount;
+        using Session fork = first.Fork();
+        Assert.Equal(free, model.Pages.FreeCount);
+        Assert.Equal(common, fork.Length);
+        first.Evaluate([9, 9, 9]);
+        AssertClose(expected, fork.Evaluate(Tokens.AsSpan(common)).ToArray());
+        first.Truncate(common);
+        AssertClose(expected, first.Evaluate(Tokens.AsSpan(common)).ToArray());
+    }
+
     [Fact]
     public void A_full_context_says_how_long_it_is_and_how_to_raise_it()
     {
