@@ -136,15 +136,17 @@ public sealed class QuernModel : IDisposable
     }
 
     /// <summary>Begins a sequence.</summary>
-    public Session CreateSession()
+    public Session CreateSession() => Opened(() => new Session(this));
+
+    /// <summary>Goes on with a sequence that <see cref="Session.Save"/> wrote: nothing is computed again.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or was saved with another model or cache; the message says which.</exception>
+    /// <exception cref="ContextFullException">The cache has too little room.</exception>
+    public Session RestoreSession(string path)
     {
-        lock (_sessions)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            Session session = new(this);
-            _sessions.Add(session);
-            return session;
-        }
+        ArgumentNullException.ThrowIfNull(path);
+        return Opened(() => new Session(this, path));
     }
 
     /// <summary>Ends all sessions and frees the model.</summary>
@@ -178,6 +180,18 @@ public sealed class QuernModel : IDisposable
             _model.Forward(batch, _cache, _backend, logits);
         }
     }
+
+    internal void WriteSession(string path, ReadOnlySpan<int> tokens, int pending, ReadOnlySpan<int> pages)
+    {
+        lock (_turn)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            SessionFile.Write(path, SessionFile.Fingerprint(_file, KvLayout), tokens, pending, pages, _cache);
+        }
+    }
+
+    internal int ReadSession(string path, Func<int[], int[]> begin) =>
+        SessionFile.Read(path, SessionFile.Fingerprint(_file, KvLayout), ContextLength, VocabularySize, _cache, begin);
 
     /// <summary>See <see cref="SequencePages.TryPrepare"/>. Copying a page waits for the pass that runs.</summary>
     internal bool TryPrepare(SequencePages pages, int firstSlot, int count)
@@ -233,6 +247,17 @@ public sealed class QuernModel : IDisposable
             }
 
             return _breakers;
+        }
+    }
+
+    private Session Opened(Func<Session> open)
+    {
+        lock (_sessions)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Session session = open();
+            _sessions.Add(session);
+            return session;
         }
     }
 

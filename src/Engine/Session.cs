@@ -21,6 +21,7 @@ public sealed partial class Session : IDisposable
     private readonly SequencePages _pages;
     private readonly Batch _batch;
     private readonly TensorBuffer _logits;
+    private readonly int[] _tokens;
     private TensorBuffer? _allLogits;
     private bool _disposed;
 
@@ -30,6 +31,28 @@ public sealed partial class Session : IDisposable
         _pages = new SequencePages(model.Pages, model.ContextLength);
         _batch = new Batch(Math.Min(model.Options.BatchTokens, model.ContextLength));
         _logits = model.AllocateLogits(1);
+        _tokens = new int[model.ContextLength];
+    }
+
+    internal Session(QuernModel model, string path)
+        : this(model)
+    {
+        try
+        {
+            Pending = model.ReadSession(path, tokens =>
+            {
+                if (tokens.Length > 0 && !model.TryPrepare(_pages, 0, tokens.Length)) throw model.CacheFull(tokens.Length);
+                tokens.CopyTo(_tokens.AsSpan());
+                Length = tokens.Length;
+                return _pages.Table.ToArray();
+            });
+        }
+        catch
+        {
+            _pages.TryResize(0);
+            _logits.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The model.</summary>
@@ -37,6 +60,9 @@ public sealed partial class Session : IDisposable
 
     /// <summary>Tokens evaluated.</summary>
     public int Length { get; private set; }
+
+    /// <summary>The tokens, valid until the session is used again.</summary>
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Length);
 
     /// <summary>Tokens for which there is still room.</summary>
     public int Remaining => _model.ContextLength - Length;
@@ -97,8 +123,19 @@ public sealed partial class Session : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         Session fork = _model.CreateSession();
         fork._pages.ShareFrom(_pages);
+        Tokens.CopyTo(fork._tokens);
         (fork.Length, fork.Pending) = (Length, Pending);
         return fork;
+    }
+
+    /// <summary>Saves the session with its keys and values, to be read by <see cref="QuernModel.RestoreSession"/>. An older file is replaced when the new one is whole.</summary>
+    /// <param name="path">The file to write.</param>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public void Save(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _model.WriteSession(path, Tokens, Pending, _pages.Table);
     }
 
     /// <summary>Forgets all tokens behind the first <paramref name="length"/>.</summary>
@@ -140,6 +177,7 @@ public sealed partial class Session : IDisposable
         _batch.Clear();
         _batch.Add(tokens, Length, _pages.Table, outputs);
         _model.Forward(_batch, logits);
+        tokens.CopyTo(_tokens.AsSpan(Length));
         Length += tokens.Length;
     }
 }

@@ -22,25 +22,41 @@ internal sealed unsafe class PagedKv : KvCache
         }
 
         long bytes = 0;
-        foreach (KvLayer layer in layout.Layers) bytes += PageBytes(layer, layout) * layout.PageCount;
+        foreach (KvLayer layer in layout.Layers) bytes += BytesOf(layer, layout) * layout.PageCount;
         _block = new NativeBlock(bytes);
         nint address = _block.Address;
         for (int i = 0; i < _layers.Length; i++)
         {
             _layers[i] = address;
-            address += (nint)(PageBytes(layout.Layers[i], layout) * layout.PageCount);
+            address += (nint)(BytesOf(layout.Layers[i], layout) * layout.PageCount);
         }
     }
 
     public override long Bytes => _block.Bytes;
 
+    public override long PageBytes => Layout.Layers.Sum(layer => BytesOf(layer, Layout));
+
     public override void CopyPage(int source, int destination)
+    {
+        for (int i = 0; i < _layers.Length; i++) Page(i, source).CopyTo(Page(i, destination));
+    }
+
+    public override void ReadPage(int page, Span<byte> destination)
     {
         for (int i = 0; i < _layers.Length; i++)
         {
-            long bytes = PageBytes(Layout.Layers[i], Layout);
-            byte* layer = (byte*)_layers[i];
-            Buffer.MemoryCopy(layer + (source * bytes), layer + (destination * bytes), bytes, bytes);
+            Page(i, page).CopyTo(destination);
+            destination = destination[Page(i, page).Length..];
+        }
+    }
+
+    public override void WritePage(int page, ReadOnlySpan<byte> source)
+    {
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            Span<byte> part = Page(i, page);
+            source[..part.Length].CopyTo(part);
+            source = source[part.Length..];
         }
     }
 
@@ -48,7 +64,7 @@ internal sealed unsafe class PagedKv : KvCache
     public LayerPages Layer(int index)
     {
         KvLayer layer = Layout.Layers[index];
-        return new LayerPages(_layers[index], PageBytes(layer, Layout), layer, Layout.KeyType, Layout.ValueType);
+        return new LayerPages(_layers[index], BytesOf(layer, Layout), layer, Layout.KeyType, Layout.ValueType);
     }
 
     protected override void Dispose(bool disposing)
@@ -56,7 +72,13 @@ internal sealed unsafe class PagedKv : KvCache
         if (disposing) _block.Dispose();
     }
 
-    private static long PageBytes(KvLayer layer, KvLayout layout) =>
+    private Span<byte> Page(int layer, int page)
+    {
+        long bytes = BytesOf(Layout.Layers[layer], Layout);
+        return new Span<byte>((byte*)_layers[layer] + (page * bytes), checked((int)bytes));
+    }
+
+    private static long BytesOf(KvLayer layer, KvLayout layout) =>
         layer.Heads * (KvCodec.Bytes(layout.KeyType, layer.KeyLength) + KvCodec.Bytes(layout.ValueType, LayerPages.Pad(layer.ValueLength)));
 
     private static void Check(KvType type, int length, string what, int layer)

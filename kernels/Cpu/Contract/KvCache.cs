@@ -60,6 +60,19 @@ public abstract class KvCache : IDisposable
     /// <summary>Bytes of all pages.</summary>
     public abstract long Bytes { get; }
 
+    /// <summary>Bytes of a page, of every layer.</summary>
+    public abstract long PageBytes { get; }
+
+    /// <summary>Takes out what a page stores.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="destination">[<see cref="PageBytes"/>]; the form is the back end's own.</param>
+    public abstract void ReadPage(int page, Span<byte> destination);
+
+    /// <summary>Puts back what <see cref="ReadPage"/> took out of a cache of the same form.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="source">[<see cref="PageBytes"/>].</param>
+    public abstract void WritePage(int page, ReadOnlySpan<byte> source);
+
     /// <summary>Copies what a page stores, in every layer, to another page. Not while a pass writes either of them.</summary>
     public abstract void CopyPage(int source, int destination);
 

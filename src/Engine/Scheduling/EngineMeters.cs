@@ -14,6 +14,7 @@ internal sealed class EngineMeters : IDisposable
     private long _steps;
     private long _computed;
     private long _generated;
+    private long _prompt;
 
     public EngineMeters(InferenceEngine engine)
     {
@@ -23,11 +24,13 @@ internal sealed class EngineMeters : IDisposable
         Counter("quern.engine.prefix.hits", "vllm:prefix_cache_hits", "{token}", "Tokens of prompts that were found in the cache.", () => engine.Statistics.CachedTokens);
         Counter("quern.engine.prefix.queries", "vllm:prefix_cache_queries", "{token}", "Tokens of sequences that began.", () => engine.Statistics.BegunTokens);
         Counter("quern.engine.preemptions", "vllm:num_preemptions", "{preemption}", "Sequences that lost their pages to others.", () => engine.Statistics.Preemptions);
-        Counter("quern.engine.tokens.computed", "vllm:prompt_tokens", "{token}", "Tokens computed, of prompts and chosen ones.", () => _computed);
+        Counter("quern.engine.tokens.prompt", "vllm:prompt_tokens", "{token}", "Tokens of prompts, computed or found.", () => _prompt);
         Counter("quern.engine.tokens.generated", "vllm:generation_tokens", "{token}", "Tokens chosen.", () => _generated);
         _firstToken = Histogram("quern.engine.first_token", "vllm:time_to_first_token_seconds", "From the request to its first token.");
         _nextToken = Histogram("quern.engine.next_token", "vllm:inter_token_latency_seconds", "From a token to the next one.");
     }
+
+    public Meter Meter => _meter;
 
     /// <summary>Steps made.</summary>
     public long Steps => Volatile.Read(ref _steps);
@@ -46,12 +49,13 @@ internal sealed class EngineMeters : IDisposable
     }
 
     /// <summary>A sequence has a token.</summary>
-    /// <param name="first">Whether it is its first.</param>
+    /// <param name="promptTokens">Tokens of its prompt, if it is its first; otherwise 0.</param>
     /// <param name="time">From the request or from the token before.</param>
-    public void Token(bool first, TimeSpan time)
+    public void Token(int promptTokens, TimeSpan time)
     {
         _generated++;
-        foreach (Histogram<double> histogram in first ? _firstToken : _nextToken) histogram.Record(time.TotalSeconds);
+        _prompt += promptTokens;
+        foreach (Histogram<double> histogram in promptTokens > 0 ? _firstToken : _nextToken) histogram.Record(time.TotalSeconds);
     }
 
     public void Dispose() => _meter.Dispose();

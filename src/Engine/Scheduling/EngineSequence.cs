@@ -105,8 +105,8 @@ internal sealed class EngineSequence
 
     /// <summary>Chooses the next token.</summary>
     /// <param name="logits">[vocabulary]; changed.</param>
-    /// <returns>Whether it is the first, and the time since the request or since the one before.</returns>
-    public (bool First, TimeSpan Time) Choose(Span<float> logits)
+    /// <returns>Tokens of the prompt, if it is the first, otherwise 0; and the time since the request or since the one before.</returns>
+    public (int PromptTokens, TimeSpan Time) Choose(Span<float> logits)
     {
         int token = _chooser.Choose(logits);
         long before = _lastToken;
@@ -114,7 +114,7 @@ internal sealed class EngineSequence
         if (before == 0) _firstToken = _lastToken;
         if (!_options.IgnoreEos && _model.Vocabulary.IsEndOfGeneration(token)) End(FinishReason.Eos);
         else Append(token);
-        return (before == 0, Stopwatch.GetElapsedTime(before == 0 ? _submitted : before, _lastToken));
+        return (before == 0 ? _promptLength : 0, Stopwatch.GetElapsedTime(before == 0 ? _submitted : before, _lastToken));
     }
 
     /// <summary>Asks for the end; from any thread.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Quern.Engine.Sampling;
 using Quern.Kernels.Cpu;
 
@@ -49,6 +50,8 @@ public sealed class InferenceEngine : IAsyncDisposable
 
     /// <summary>How requests share it.</summary>
     public EngineOptions Options { get; }
+
+    internal Meter Meter => _meters.Meter;
 
     /// <summary>What goes on. The numbers are read while steps are made, and need not be of the same one.</summary>
     public EngineStatistics Statistics
@@ -229,8 +232,8 @@ public sealed class InferenceEngine : IAsyncDisposable
     {
         try
         {
-            (bool first, TimeSpan time) = sequence.Choose(logits);
-            _meters.Token(first, time);
+            (int promptTokens, TimeSpan time) = sequence.Choose(logits);
+            _meters.Token(promptTokens, time);
         }
         catch (InvalidOperationException error)
         {

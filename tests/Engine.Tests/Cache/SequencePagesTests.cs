@@ -112,11 +112,17 @@ public sealed class SequencePagesTests
 
         public override long Bytes => Marks.Length;
 
+        public override long PageBytes => PageTokens;
+
         public override void CopyPage(int source, int destination)
         {
             Copies++;
             Marks.AsSpan(source * PageTokens, PageTokens).CopyTo(Marks.AsSpan(destination * PageTokens));
         }
+
+        public override void ReadPage(int page, Span<byte> destination) => throw new NotSupportedException();
+
+        public override void WritePage(int page, ReadOnlySpan<byte> source) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {

@@ -136,10 +136,18 @@ public abstract class BackendSuite
             {
                 if (step == 2)
                 {
-                    // What comes later is written and read in a copy.
+                    // What comes later is written and read in copies.
                     tested.CopyPage(tables[0][1], 5);
                     oracle.CopyPage(tables[0][1], 5);
                     tables[0][1] = 5;
+                    foreach (KvCache cache in new[] { tested, oracle })
+                    {
+                        byte[] bytes = new byte[cache.PageBytes];
+                        cache.ReadPage(tables[1][0], bytes);
+                        cache.WritePage(6, bytes);
+                    }
+
+                    tables[1][0] = 6;
                 }
 
                 batch.Clear();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Quern.Kernels.Cpu;
 
 namespace Quern.TestKit.Oracle;
@@ -18,13 +19,31 @@ public sealed class OracleKvCache : KvCache
 
     public override long Bytes => _keys.Concat(_values).Sum(array => (long)array.Length) * sizeof(float);
 
-    public override void CopyPage(int source, int destination)
+    public override long PageBytes => Bytes / Layout.PageCount;
+
+    public override void ReadPage(int page, Span<byte> destination)
     {
         foreach (float[] array in _keys.Concat(_values))
         {
-            int length = array.Length / Layout.PageCount;
-            array.AsSpan(source * length, length).CopyTo(array.AsSpan(destination * length));
+            Span<byte> part = Part(array, page);
+            part.CopyTo(destination);
+            destination = destination[part.Length..];
         }
+    }
+
+    public override void WritePage(int page, ReadOnlySpan<byte> source)
+    {
+        foreach (float[] array in _keys.Concat(_values))
+        {
+            Span<byte> part = Part(array, page);
+            source[..part.Length].CopyTo(part);
+            source = source[part.Length..];
+        }
+    }
+
+    public override void CopyPage(int source, int destination)
+    {
+        foreach (float[] array in _keys.Concat(_values)) Part(array, source).CopyTo(Part(array, destination));
     }
 
     /// <summary>The key of one head at a slot of a sequence.</summary>
@@ -54,6 +73,12 @@ public sealed class OracleKvCache : KvCache
 
     protected override void Dispose(bool disposing)
     {
+    }
+
+    private Span<byte> Part(float[] array, int page)
+    {
+        int length = array.Length / Layout.PageCount;
+        return MemoryMarshal.AsBytes(array.AsSpan(page * length, length));
     }
 
     private static Span<float> Find(float[] array, Batch batch, SequenceRun run, int heads, int length, int slot, int head)
