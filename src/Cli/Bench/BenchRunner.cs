@@ -10,6 +10,17 @@ internal sealed class BenchRunner(QuernModel model, string path, int repetitions
 {
     public BenchResult Run(BenchTest test, Action<int> beginning)
     {
+        double[] seconds = test.Sequences > 1 ? RunTogether(test, beginning) : RunAlone(test, beginning);
+        int tokens = test.Tokens * test.Sequences;
+        double[] speeds = [.. seconds.Select(s => tokens / Math.Max(s, 1e-9))];
+        return new BenchResult(
+            CommandLine.Version, Path.GetFileName(path), ModelType(), model.WeightBytes, Parameters(), model.BackendDescription,
+            model.Options.Exact ? "exact" : "fast", KvType(), model.Threads, model.Options.BatchTokens, test.Name, test.Prompt, test.Generate, test.Depth, test.Sequences,
+            BenchResult.Mean(speeds), BenchResult.StandardDeviation(speeds), BenchResult.Median(speeds), speeds, seconds);
+    }
+
+    private double[] RunAlone(BenchTest test, Action<int> beginning)
+    {
         using Session session = model.CreateSession();
         if (test.Depth > 0) session.Evaluate(Tokens(test.Depth, 1), cancellation);
         int[] tokens = Tokens(test.Tokens, 7);
@@ -25,11 +36,46 @@ internal sealed class BenchRunner(QuernModel model, string path, int repetitions
             if (i >= 0) seconds.Add(elapsed);
         }
 
-        double[] speeds = [.. seconds.Select(s => test.Tokens / Math.Max(s, 1e-9))];
-        return new BenchResult(
-            CommandLine.Version, Path.GetFileName(path), ModelType(), model.WeightBytes, Parameters(), model.BackendDescription,
-            model.Options.Exact ? "exact" : "fast", KvType(), model.Threads, model.Options.BatchTokens, test.Name, test.Prompt, test.Generate, test.Depth,
-            BenchResult.Mean(speeds), BenchResult.StandardDeviation(speeds), BenchResult.Median(speeds), speeds, seconds);
+        return [.. seconds];
+    }
+
+    private double[] RunTogether(BenchTest test, Action<int> beginning)
+    {
+        List<double> seconds = [];
+        for (int i = -1; i < repetitions; i++)
+        {
+            beginning(i);
+            double elapsed = Together(test).GetAwaiter().GetResult();
+            if (i >= 0) seconds.Add(elapsed);
+        }
+
+        return [.. seconds];
+    }
+
+    // From when all sequences have begun until the first one ends, scaled to all tokens: in between every step computes one token of each.
+    private async Task<double> Together(BenchTest test)
+    {
+        await using InferenceEngine engine = new(model, new EngineOptions { MaxSequences = test.Sequences, SharePrefixes = false });
+        GenerationOptions options = new() { MaxTokens = test.Generate, IgnoreEos = true, Sampling = new() { Temperature = 0 } };
+        Lock turn = new();
+        int began = 0, ended = 0;
+        (long Ticks, long Tokens) first = default, last = default;
+        await Task.WhenAll(Enumerable.Range(0, test.Sequences).Select(async sequence =>
+        {
+            bool begins = true;
+            await foreach (GeneratedText piece in engine.Submit(Tokens(Math.Max(1, test.Depth), 1 + sequence), options, cancellation: cancellation).ReadAsync())
+            {
+                lock (turn)
+                {
+                    (long, long) now = (Stopwatch.GetTimestamp(), engine.Statistics.GeneratedTokens);
+                    if (begins && ++began == test.Sequences) first = now;
+                    if (piece.Finish is not null && ++ended == 1) last = now;
+                    begins = false;
+                }
+            }
+        })).ConfigureAwait(false);
+        cancellation.ThrowIfCancellationRequested();
+        return Stopwatch.GetElapsedTime(first.Ticks, last.Ticks).TotalSeconds / Math.Max(1, last.Tokens - first.Tokens) * test.Tokens * test.Sequences;
     }
 
     // Any tokens will do: time does not depend on them. The first begins a text where the model wants that.

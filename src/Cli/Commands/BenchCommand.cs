@@ -4,6 +4,7 @@ using System.Globalization;
 using Quern.Cli.Bench;
 using Quern.Cli.Options;
 using Quern.Engine;
+using Quern.Kernels.Cpu;
 
 namespace Quern.Cli.Commands;
 
@@ -16,6 +17,7 @@ internal static class BenchCommand
         Option<int[]> prompts = List("-p", "--n-prompt", "Tokens of a prompt; 0 for no such test.", 0, 512);
         Option<int[]> generated = List("-n", "--n-gen", "Tokens generated; 0 for no such test.", 0, 128);
         Option<int[]> depths = List("-d", "--n-depth", "Tokens in the context before.", 0, 0);
+        Option<int[]> sequences = List("-s", "--sequences", "Sequences that generate at once, by the engine; the speed is of all together.", 1, 1);
         Option<int[]> threads = List("-t", "--threads", "Threads that compute.", 1, MachineInfo.CoreCount);
         Option<int> repetitions = new("--repetitions", "-r") { Description = "How often each test is measured.", HelpName = "N", DefaultValueFactory = _ => 5 };
         Option<string> output = new("--output", "-o") { Description = "md, json or csv.", HelpName = "FORMAT", DefaultValueFactory = _ => "md" };
@@ -25,17 +27,22 @@ internal static class BenchCommand
             "bench", "Measure the speed of prompts and of generated tokens.",
             "quern bench -m model.gguf",
             "quern bench -m model.gguf -p 512,2048 -n 128 -d 0,4096",
+            "quern bench -m model.gguf -p 0 -n 64 -s 1,4,16",
             "quern bench -m model.gguf -t 1,2,4 -r 10 -o csv > speed.csv");
         model.AddTo(command, model.Threads, model.Context, model.PreTokenizer);
-        foreach (Option option in new Option[] { prompts, generated, depths, threads, repetitions, output }) command.Add(option);
+        foreach (Option option in new Option[] { prompts, generated, depths, sequences, threads, repetitions, output }) command.Add(option);
         command.SetAction(result =>
         {
             string path = model.PathOf(result);
             IReadOnlyList<BenchTest> tests = BenchTest.Of(
-                result.GetRequiredValue(prompts), result.GetRequiredValue(generated), result.GetRequiredValue(depths));
+                result.GetRequiredValue(prompts), result.GetRequiredValue(generated), result.GetRequiredValue(depths), result.GetRequiredValue(sequences));
             if (tests.Count == 0) throw new UsageException("there is nothing to measure: -p and -n are both 0");
             BenchOutput writer = BenchOutput.Formats.First(format => format.Name == result.GetRequiredValue(output)).Create(terminal);
-            ModelOptions options = model.Read(result) with { ContextLength = tests.Max(test => test.ContextLength) };
+            ModelOptions options = model.Read(result) with
+            {
+                ContextLength = tests.Max(test => test.ContextLength),
+                CacheTokens = tests.Max(test => test.Sequences * KvLayout.PagesFor(test.ContextLength) * KvLayout.PageTokens),
+            };
             try
             {
                 foreach (int count in result.GetRequiredValue(threads))

@@ -14,8 +14,8 @@ public sealed class BenchTests : IDisposable
     [Fact]
     public void Tests_are_named_as_everywhere()
     {
-        IEnumerable<string> names = BenchTest.Of([512, 0, 64], [128], [0, 4096]).Select(test => test.Name);
-        Assert.Equal(["pp512", "pp64", "tg128", "pp512 @ d4096", "pp64 @ d4096", "tg128 @ d4096"], names);
+        IEnumerable<string> names = BenchTest.Of([512, 0, 64], [128], [0, 4096], [1, 16]).Select(test => test.Name);
+        Assert.Equal(["pp512", "pp64", "tg128", "tg128 x16", "pp512 @ d4096", "pp64 @ d4096", "tg128 @ d4096", "tg128 x16 @ d4096"], names);
     }
 
     [Fact]
@@ -64,6 +64,15 @@ public sealed class BenchTests : IDisposable
         string[] lines = Run("-p", "8", "-n", "0", "-o", "csv").Out.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         Assert.Equal(2, lines.Length);
         Assert.Equal(json[0].EnumerateObject().Select(field => field.Name), lines[0].Split(','));
+    }
+
+    [Fact]
+    public void Sequences_are_measured_together()
+    {
+        JsonElement json = Run("-p", "0", "-n", "12", "-s", "1,4", "-d", "3", "-t", "1", "-o", "json").Json();
+        Assert.Equal(["tg12 @ d3", "tg12 x4 @ d3"], json.EnumerateArray().Select(result => result.GetProperty("test").GetString()));
+        Assert.Equal([1, 4], json.EnumerateArray().Select(result => result.GetProperty("sequences").GetInt32()));
+        Assert.All(json.EnumerateArray(), result => Assert.True(result.GetProperty("avg_ts").GetDouble() > 0));
     }
 
     [Fact]
