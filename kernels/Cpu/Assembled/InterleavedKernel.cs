@@ -57,7 +57,7 @@ internal sealed class InterleavedKernel
     {
         for (int s = 0; s < _streams; s++)
         {
-            if (_streams > 1)
+            if (_streams > 1 || _tokens > 8)
                 for (int line = 0; line < _layout.StepBytes; line += 64) Asm.prefetcht0(__byte_ptr[Streams[s] + PrefetchBytes + line]);
             for (int half = 0; half < _layout.ScalesPerStep; half++)
             {
