@@ -13,6 +13,7 @@ public sealed class Generation
     private readonly TokenChooser _chooser;
     private readonly CancellationToken _cancellation;
     private readonly int[] _step = new int[1];
+    private readonly TokenLogProbability[] _likely;
     private int[]? _prompt;
     private int _promptTokens;
     private int _generated;
@@ -31,6 +32,7 @@ public sealed class Generation
         QuernModel model = session.Model;
         if (_prompt.Length > session.Remaining) throw ContextFullException.OfSession(model.ContextLength, session.Length, _prompt.Length);
         _chooser = new TokenChooser(model, options, options.Sampling.Seed);
+        _likely = options.LogProbabilities is { } count ? new TokenLogProbability[1 + Math.Min(count, model.VocabularySize)] : [];
         _chooser.Accept(_prompt);
         if (options.MaxTokens == 0) Finish = FinishReason.Length;
     }
@@ -40,6 +42,9 @@ public sealed class Generation
 
     /// <summary>Why the generation ended; null while it goes on.</summary>
     public FinishReason? Finish { get; private set; }
+
+    /// <summary>If they were asked for: the last token, then the likeliest ones in its place; valid until the next step.</summary>
+    public ReadOnlySpan<TokenLogProbability> LogProbabilities => _likely;
 
     /// <summary>What it cost so far.</summary>
     public GenerationStatistics Statistics => new(
@@ -55,7 +60,7 @@ public sealed class Generation
         if (_prompt is null && _session.Remaining == 0) return End(FinishReason.Context);
         long start = Stopwatch.GetTimestamp();
         if (!TryEvaluate()) return End(FinishReason.Cancelled);
-        int token = _chooser.Choose(_session.LastLogits);
+        int token = _chooser.Choose(_session.LastLogits, _likely);
         long ticks = Stopwatch.GetTimestamp() - start;
         if (_prompt is not null)
         {

@@ -5,6 +5,8 @@ namespace Quern.Engine;
 /// <summary>What to generate.</summary>
 public sealed record GenerationOptions
 {
+    private const int MostLogProbabilities = 100;
+
     /// <summary>The most tokens to generate; null for as many as fit in the context.</summary>
     public int? MaxTokens { get; init; }
 
@@ -13,6 +15,11 @@ public sealed record GenerationOptions
 
     /// <summary>Texts that end the generation; they are not part of what it yields.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>
+    /// How many of the likeliest tokens are told beside every chosen one, with the logarithms of their probabilities before any sampler; 0 tells only the chosen one's, null nothing.
+    /// </summary>
+    public int? LogProbabilities { get; init; }
 
     /// <summary>Never choose a token that ends the text.</summary>
     public bool IgnoreEos { get; init; }
@@ -24,6 +31,8 @@ public sealed record GenerationOptions
     internal void Validate()
     {
         if (MaxTokens is < 0) throw new ArgumentOutOfRangeException(nameof(MaxTokens), MaxTokens, $"MaxTokens is {MaxTokens}; expected at least 0");
+        if (LogProbabilities is < 0 or > MostLogProbabilities)
+            throw new ArgumentOutOfRangeException(nameof(LogProbabilities), LogProbabilities, $"LogProbabilities is {LogProbabilities}; expected 0 to {MostLogProbabilities}");
         if (Stop.Any(string.IsNullOrEmpty)) throw new ArgumentException("a stop text is empty; expected at least one character", nameof(Stop));
     }
 }

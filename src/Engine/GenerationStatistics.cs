@@ -1,3 +1,5 @@
+using Quern.Engine.Sampling;
+
 namespace Quern.Engine;
 
 /// <summary>What a generation cost. Time that its caller takes between tokens is not counted.</summary>
@@ -26,4 +28,6 @@ public readonly record struct GenerationStatistics(
 /// <param name="Token">The token, or −1 in the last element.</param>
 /// <param name="Finish">Why the generation ended, in the last element.</param>
 /// <param name="Statistics">What it cost, in the last element.</param>
-public readonly record struct GeneratedText(string Text, int Token, FinishReason? Finish = null, GenerationStatistics? Statistics = null);
+/// <param name="LogProbabilities">If they were asked for: the token, then the likeliest ones, each with the logarithm of its probability.</param>
+public readonly record struct GeneratedText(
+    string Text, int Token, FinishReason? Finish = null, GenerationStatistics? Statistics = null, IReadOnlyList<TokenLogProbability>? LogProbabilities = null);

@@ -58,7 +58,7 @@ public sealed partial class Session
             if (token == Generation.None) break;
             string text = stops.Push(detokenizer.Append(token));
             if (stops.Stopped) generation.Stop();
-            yield return new GeneratedText(text, token);
+            yield return new GeneratedText(text, token, LogProbabilities: generation.LogProbabilities is { IsEmpty: false } likely ? likely.ToArray() : null);
         }
 
         string rest = stops.Push(detokenizer.Flush());

@@ -43,7 +43,7 @@ public sealed class DecodeAllocationTests : IDisposable
     [Fact]
     public async Task A_step_of_the_engine_allocates_no_managed_memory_on_any_thread()
     {
-        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = 2, CacheTokens = 8 * TinyModel.TrainedContext });
+        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = 2, ContextLength = 4000, CacheTokens = 6 * 4000 });
         long least = long.MaxValue;
         for (int round = 0; round < 5 && least > 0; round++)
         {

@@ -27,12 +27,16 @@ internal sealed class TokenChooser
     }
 
     /// <summary>Chooses and remembers a token.</summary>
-    /// <param name="logits">[vocabulary]; changed.</param>
-    public int Choose(Span<float> logits)
+    /// <param name="logits">[vocabulary]; those of tokens that a text never has become −∞.</param>
+    /// <param name="likely">If not empty, receives the chosen token and the likeliest ones behind it.</param>
+    public int Choose(Span<float> logits, Span<TokenLogProbability> likely = default)
     {
         foreach (int token in _excluded) logits[token] = float.NegativeInfinity;
         int chosen = _sampler.Sample(logits);
         _sampler.Accept(chosen);
+        if (likely.IsEmpty) return chosen;
+        likely[0] = new TokenLogProbability(chosen, LogProbabilities.Of(logits, chosen));
+        LogProbabilities.Top(logits, likely[1..]);
         return chosen;
     }
 }

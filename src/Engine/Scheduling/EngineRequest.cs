@@ -60,7 +60,7 @@ public sealed class EngineRequest
                 read++;
                 string text = stops.Push(detokenizer.Append(token));
                 if (stops.Stopped) finish = Stop(sequence);
-                yield return new GeneratedText(text, token);
+                yield return new GeneratedText(text, token, LogProbabilities: sequence.LogProbabilities(read - 1));
             }
 
             string rest = stops.Push(detokenizer.Flush());

@@ -15,6 +15,8 @@ internal sealed class EngineSequence
     private readonly QuernModel _model;
     private readonly long _submitted = Stopwatch.GetTimestamp();
     private readonly int _promptLength;
+    private readonly TokenLogProbability[] _likely;
+    private readonly int _likelyOfToken;
     private TaskCompletionSource? _reader;
     private int _length;
     private int _stop = -1;
@@ -33,6 +35,8 @@ internal sealed class EngineSequence
         _tokens = new int[most];
         prompt.CopyTo(_tokens);
         _length = prompt.Length;
+        _likelyOfToken = options.LogProbabilities is { } count ? 1 + Math.Min(count, model.VocabularySize) : 0;
+        _likely = new TokenLogProbability[_likelyOfToken * (most - prompt.Length)];
         Pages = new SequencePages(model.Pages, Math.Min((int)most, model.ContextLength));
         chooser.Accept(prompt);
     }
@@ -108,7 +112,7 @@ internal sealed class EngineSequence
     /// <returns>Tokens of the prompt, if it is the first, otherwise 0; and the time since the request or since the one before.</returns>
     public (int PromptTokens, TimeSpan Time) Choose(Span<float> logits)
     {
-        int token = _chooser.Choose(logits);
+        int token = _chooser.Choose(logits, _likely.AsSpan((_length - _promptLength) * _likelyOfToken, _likelyOfToken));
         long before = _lastToken;
         _lastToken = Stopwatch.GetTimestamp();
         if (before == 0) _firstToken = _lastToken;
@@ -160,6 +164,9 @@ internal sealed class EngineSequence
             await here.Task.ConfigureAwait(false);
         }
     }
+
+    /// <summary>If they were asked for: a chosen token that was read, then the likeliest ones in its place.</summary>
+    public TokenLogProbability[]? LogProbabilities(int index) => _likelyOfToken == 0 ? null : _likely[(index * _likelyOfToken)..((index + 1) * _likelyOfToken)];
 
     private void Append(int token)
     {

@@ -28,6 +28,31 @@ public sealed class InferenceEngineTests : IDisposable
         Assert.True(b.PromptTime > TimeSpan.Zero && b.DecodeTime > TimeSpan.Zero);
     }
 
+    [Fact]
+    public async Task Log_probabilities_are_those_of_the_logits()
+    {
+        using QuernModel model = Load();
+        GenerationOptions options = new() { MaxTokens = 6, IgnoreEos = true, LogProbabilities = 3, Sampling = new SamplingOptions { Seed = 4, Temperature = 2 } };
+        await using InferenceEngine engine = new(model);
+        List<GeneratedText> pieces = await Read(engine.Submit([7, 8, 9], options).ReadAsync());
+        using Session session = model.CreateSession(), check = model.CreateSession();
+        Generation generation = session.Start([7, 8, 9], options);
+        float[] logits = check.Evaluate([7, 8, 9]).ToArray();
+        for (int i = 0; i < 6; i++)
+        {
+            int token = generation.Step();
+            Assert.Equal(generation.LogProbabilities.ToArray(), pieces[i].LogProbabilities);
+            foreach (int excluded in TokenChooser.Excluded(model, ignoreEos: true)) logits[excluded] = float.NegativeInfinity;
+            double sum = Math.Log(logits.Sum(logit => Math.Exp(logit)));
+            Assert.Equal(pieces[i].Token, token);
+            Assert.Equal(logits.Select((logit, id) => (logit, id)).OrderByDescending(pair => pair.logit).Take(3).Select(pair => pair.id).Prepend(token), pieces[i].LogProbabilities!.Select(p => p.Token));
+            Assert.All(pieces[i].LogProbabilities!, p => Assert.Equal(logits[p.Token] - sum, p.LogProbability, 1e-3));
+            if (i < 5) logits = check.Evaluate([token]).ToArray();
+        }
+
+        Assert.Null(pieces[^1].LogProbabilities);
+    }
+
     [Property(MaxTest = 25)]
     public void Requests_together_get_what_each_gets_alone(int seed) => Together(new Random(seed)).GetAwaiter().GetResult();
 
@@ -114,29 +139,6 @@ public sealed class InferenceEngineTests : IDisposable
     }
 
     [Fact]
-    public async Task Urgent_requests_go_first_and_others_in_the_order_of_arrival()
-    {
-        using QuernModel model = Load();
-        await using InferenceEngine engine = new(model, new EngineOptions { MaxSequences = 1 });
-        List<string> order = [];
-        GenerationOptions options = new() { MaxTokens = 60, IgnoreEos = true };
-        async Task Follow(string name, EngineRequest request)
-        {
-            await foreach (GeneratedText piece in request.ReadAsync())
-            {
-                if (piece.Finish is null) continue;
-                lock (order) order.Add(name);
-            }
-        }
-
-        await Task.WhenAll(
-            Follow("first", engine.Submit([5], options)), Follow("second", engine.Submit([6], options)),
-            Follow("third", engine.Submit([7], options)), Follow("urgent", engine.Submit([8], options, priority: -1)));
-        Assert.True(order.IndexOf("second") < order.IndexOf("third"));
-        Assert.True(order.IndexOf("urgent") < order.IndexOf("second") || order[0] == "second");
-    }
-
-    [Fact]
     public async Task A_stop_text_ends_the_text_and_frees_its_pages()
     {
         using QuernModel model = Load();
@@ -176,6 +178,7 @@ public sealed class InferenceEngineTests : IDisposable
         Assert.Contains("expected at most 2", Assert.Throws<ArgumentOutOfRangeException>(() => engine.Submit([1], samples: 3)).Message, StringComparison.Ordinal);
         Assert.Contains("no token 900", Assert.Throws<ArgumentException>(() => engine.Submit([900])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => engine.Submit([1], new GenerationOptions { Stop = [""] }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => engine.Submit([1], new GenerationOptions { LogProbabilities = 101 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.Submit([1], new GenerationOptions { MaxTokens = -1 }));
         EngineBusyException busy = Assert.Throws<EngineBusyException>(() =>
         {
