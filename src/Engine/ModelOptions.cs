@@ -26,6 +26,9 @@ public sealed record ModelOptions
     /// <summary>Tokens that all sessions of the model together hold; null for one session's <see cref="ContextLength"/>.</summary>
     public int? CacheTokens { get; init; }
 
+    /// <summary>The same as bytes of keys and values instead of tokens: whole pages of 32 tokens that fit. Null where <see cref="CacheTokens"/> says it.</summary>
+    public long? CacheBytes { get; init; }
+
     /// <summary>Tokens of a prompt that are computed in one pass. More are faster and take more memory.</summary>
     public int BatchTokens { get; init; } = 512;
 
@@ -45,13 +48,15 @@ public sealed record ModelOptions
 
     internal KvType EffectiveValueType => ValueType ?? EffectiveKvType;
 
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    /// <exception cref="ArgumentException">A number is not positive, or two of them say the same.</exception>
     internal void Validate()
     {
         Positive(Threads, nameof(Threads));
         Positive(ContextLength, nameof(ContextLength));
         Positive(CacheTokens, nameof(CacheTokens));
         Positive(BatchTokens, nameof(BatchTokens));
+        if (CacheBytes is <= 0) throw new ArgumentOutOfRangeException(nameof(CacheBytes), CacheBytes, $"CacheBytes is {CacheBytes}; expected at least 1");
+        if (CacheBytes is not null && CacheTokens is not null) throw new ArgumentException("CacheTokens and CacheBytes are both given; expected one of them", nameof(CacheBytes));
     }
 
     private static void Positive(int? value, string name)

@@ -36,8 +36,9 @@ public sealed class QuernModel : IDisposable
     {
         (_file, Vocabulary, _model, _backend, _threads, Options, ContextLength) = (file, vocabulary, model, backend, threads, options, contextLength);
         Tokenizer = Tokenizer.Create(vocabulary);
-        Pages = new KvPages(KvLayout.PagesFor(options.CacheTokens ?? contextLength));
-        _cache = backend.CreateKvCache(new KvLayout(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, Pages.Count));
+        KvLayout page = new(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, PageCount: 1);
+        Pages = new KvPages(options.CacheBytes is { } bytes ? PagesOf(bytes, page, backend) : KvLayout.PagesFor(options.CacheTokens ?? contextLength));
+        _cache = backend.CreateKvCache(page with { PageCount = Pages.Count });
         Warnings = [.. Doubts()];
     }
 
@@ -248,6 +249,14 @@ public sealed class QuernModel : IDisposable
 
             return _breakers;
         }
+    }
+
+    private static int PagesOf(long bytes, KvLayout page, Backend backend)
+    {
+        using KvCache one = backend.CreateKvCache(page);
+        return bytes >= one.PageBytes
+            ? (int)Math.Min(bytes / one.PageBytes, int.MaxValue / (2 * KvLayout.PageTokens))
+            : throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"CacheBytes is {bytes}; expected at least {one.PageBytes}, the keys and values of {KvLayout.PageTokens} tokens");
     }
 
     private Session Opened(Func<Session> open)

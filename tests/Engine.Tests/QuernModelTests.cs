@@ -10,6 +10,18 @@ public sealed class QuernModelTests : IDisposable
     public void Dispose() => _file.Dispose();
 
     [Fact]
+    public void A_cache_of_bytes_holds_the_pages_that_fit()
+    {
+        using TinyModel file = new();
+        using QuernModel tokens = QuernModel.Load(file.Path, new ModelOptions { Threads = 1, CacheTokens = 7 * 32 });
+        using QuernModel bytes = QuernModel.Load(file.Path, new ModelOptions { Threads = 1, CacheBytes = tokens.CacheBytes + 1 });
+        Assert.Equal((7, tokens.CacheBytes), (bytes.Pages.Count, bytes.CacheBytes));
+        ArgumentException small = Assert.Throws<ArgumentOutOfRangeException>(() => QuernModel.Load(file.Path, new ModelOptions { CacheBytes = 10 }));
+        Assert.Contains($"expected at least {tokens.CacheBytes / 7}", small.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => QuernModel.Load(file.Path, new ModelOptions { CacheBytes = 1 << 20, CacheTokens = 32 }));
+    }
+
+    [Fact]
     public void A_model_tells_what_it_is()
     {
         using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = 1 });

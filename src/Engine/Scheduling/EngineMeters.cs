@@ -41,11 +41,22 @@ internal sealed class EngineMeters : IDisposable
     /// <summary>Tokens chosen.</summary>
     public long GeneratedTokens => Volatile.Read(ref _generated);
 
+    /// <summary>Time in the model and in samplers.</summary>
+    public long ComputeTicks { get; private set; }
+
+    /// <summary>Time of all else, from a step's end to the next one's beginning.</summary>
+    public long ScheduleTicks { get; private set; }
+
     /// <summary>A step was made.</summary>
-    public void Step(int tokens)
+    /// <param name="tokens">Tokens computed.</param>
+    /// <param name="scheduleTicks">Time of deciding what to compute.</param>
+    /// <param name="computeTicks">Time of computing and sampling.</param>
+    public void Step(int tokens, long scheduleTicks, long computeTicks)
     {
         _steps++;
         _computed += tokens;
+        ScheduleTicks += scheduleTicks;
+        ComputeTicks += computeTicks;
     }
 
     /// <summary>A sequence has a token.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Quern.Engine.Sampling;
 using Quern.Kernels.Cpu;
@@ -62,7 +63,8 @@ public sealed class InferenceEngine : IAsyncDisposable
             lock (_gate) waiting = _arrived.Count;
             return new EngineStatistics(
                 _scheduler.RunningCount, waiting + _scheduler.WaitingCount, Model.Pages.Count, Model.Pages.Count - Model.Pages.FreeCount, Model.Pages.KnownCount,
-                _meters.Steps, _meters.ComputedTokens, _scheduler.BegunTokens, _scheduler.CachedTokens, _meters.GeneratedTokens, _scheduler.Preemptions);
+                _meters.Steps, _meters.ComputedTokens, _scheduler.BegunTokens, _scheduler.CachedTokens, _meters.GeneratedTokens, _scheduler.Preemptions,
+                Stopwatch.GetElapsedTime(0, _meters.ScheduleTicks), Stopwatch.GetElapsedTime(0, _meters.ComputeTicks));
         }
     }
 
@@ -149,8 +151,10 @@ public sealed class InferenceEngine : IAsyncDisposable
     {
         try
         {
-            while (Collect())
+            while (true)
             {
+                long start = Stopwatch.GetTimestamp();
+                if (!Collect()) break;
                 _scheduler.Sweep();
                 _scheduler.Schedule();
                 if (_scheduler.Step.Count == 0)
@@ -160,7 +164,7 @@ public sealed class InferenceEngine : IAsyncDisposable
                     continue;
                 }
 
-                Run();
+                Run(start);
             }
         }
         catch (ObjectDisposedException error)
@@ -189,9 +193,10 @@ public sealed class InferenceEngine : IAsyncDisposable
         }
     }
 
-    private void Run()
+    private void Run(long start)
     {
         Batch batch = _scheduler.Batch;
+        long scheduled = Stopwatch.GetTimestamp();
         Tensor logits = _logits.Tensor.FirstRows(batch.OutputCount);
         try
         {
@@ -210,7 +215,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             if (sequence.Pending == 0) Choose(sequence, logits.Row(row++));
         }
 
-        _meters.Step(batch.TokenCount);
+        _meters.Step(batch.TokenCount, scheduled - start, Stopwatch.GetTimestamp() - scheduled);
     }
 
     private void Choose(EngineSequence sequence, Span<float> logits)
