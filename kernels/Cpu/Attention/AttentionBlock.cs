@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Quern.Kernels.Cpu.Numerics;
 
 namespace Quern.Kernels.Cpu.Attention;
@@ -21,6 +22,31 @@ internal readonly unsafe struct Scoring(AttentionOptions options)
 
     /// <summary>The slope of a query head's linear bias; 0 without.</summary>
     public float Slope(int head) => new AttentionOptions(_heads, 1) { AlibiMaxBias = AlibiMaxBias }.AlibiSlope(head);
+}
+
+/// <summary>
+/// Memory that is brought to the second-level cache while something else is computed, some bytes in each step: the processor does not foresee the next page of a block table. The first level has
+/// no room for it beside what is computed with.
+/// </summary>
+/// <param name="at">Where it begins.</param>
+/// <param name="bytes">Its length; 0 asks for nothing new.</param>
+/// <param name="steps">Steps that ask for all of it.</param>
+internal unsafe struct Ahead(byte* at, long bytes, int steps)
+{
+    private const int Line = 64;
+
+    private readonly nint _step = (nint)(bytes / steps);
+    private byte* _at = at;
+
+    /// <summary>Asks for the bytes of a step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Ask()
+    {
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch1(_at);
+        if (_step > Line) Sse.Prefetch1(_at + Line);
+        _at += _step;
+    }
 }
 
 /// <summary>
@@ -48,12 +74,14 @@ internal static unsafe class AttentionBlock
     /// <param name="k">[length, 32].</param>
     /// <param name="length">Values in a query.</param>
     /// <param name="scores">The page's 32 of [4, 64].</param>
+    /// <param name="next">Memory that is needed next.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Score(float* q0, float* q1, float* q2, float* q3, float* k, int length, float* scores)
+    public static void Score(float* q0, float* q1, float* q2, float* q3, float* k, int length, float* scores, Ahead next)
     {
         Vector512<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
         for (nint i = 0; i < length; i++, k += PageTokens)
         {
+            next.Ask();
             Vector512<float> low = Vector512.Load(k), high = Vector512.Load(k + 16);
             Vector512<float> q = Vector512.Create(q0[i]);
             a0 = Vector512.FusedMultiplyAdd(q, low, a0);
@@ -160,21 +188,24 @@ internal static unsafe class AttentionBlock
     /// <param name="v">[32, stride].</param>
     /// <param name="stride">Values in a row, a multiple of 16.</param>
     /// <param name="output">[4, stride].</param>
+    /// <param name="next">Memory that is needed next.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Accumulate(float* weights, float* v, int stride, float* output)
+    public static void Accumulate(float* weights, float* v, int stride, float* output, Ahead next)
     {
         int i = 0;
-        for (; i <= stride - 32; i += 32) AccumulateTwo(weights, v + i, stride, output + i);
+        for (; i <= stride - 32; i += 32) AccumulateTwo(weights, v + i, stride, output + i, ref next);
         if (i < stride) AccumulateOne(weights, v + i, stride, output + i);
     }
 
-    private static void AccumulateTwo(float* weights, float* v, nint stride, float* o0)
+    private static void AccumulateTwo(float* weights, float* v, nint stride, float* o0, ref Ahead next)
     {
+        Ahead ahead = next;
         float* o1 = o0 + stride, o2 = o1 + stride, o3 = o2 + stride, end = weights + PageTokens;
         Vector512<float> a0 = Vector512.Load(o0), a1 = Vector512.Load(o0 + 16), b0 = Vector512.Load(o1), b1 = Vector512.Load(o1 + 16);
         Vector512<float> c0 = Vector512.Load(o2), c1 = Vector512.Load(o2 + 16), d0 = Vector512.Load(o3), d1 = Vector512.Load(o3 + 16);
         for (; weights < end; weights++, v += stride)
         {
+            ahead.Ask();
             Vector512<float> low = Vector512.Load(v), high = Vector512.Load(v + 16);
             Vector512<float> w = Vector512.Create(weights[0]);
             a0 = Vector512.FusedMultiplyAdd(w, low, a0);
@@ -190,6 +221,7 @@ internal static unsafe class AttentionBlock
             d1 = Vector512.FusedMultiplyAdd(w, high, d1);
         }
 
+        next = ahead;
         a0.Store(o0);
         a1.Store(o0 + 16);
         b0.Store(o1);

@@ -63,15 +63,28 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
                 if (page * PageTokens > softmax.Slot(row + here - 1)) continue;
                 float* q0 = Query(in tile, row), q1 = Query(in tile, Math.Min(row + 1, rows - 1));
                 float* q2 = Query(in tile, Math.Min(row + 2, rows - 1)), q3 = Query(in tile, Math.Min(row + 3, rows - 1));
-                for (int i = 0; i < count; i++) AttentionBlock.Score(q0, q1, q2, q3, k[i], keyLength, weights + (PageTokens * i));
+                for (int i = 0; i < count; i++) AttentionBlock.Score(q0, q1, q2, q3, k[i], keyLength, weights + (PageTokens * i), NextKeys(in tile, row, page + i, lastPage));
 
                 // Where there is no second page, the mask of slots hides whatever its scores are.
                 softmax.Soften(in _scoring, page * PageTokens, row, here, weights);
-                for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, softmax.Output + ((nint)row * stride));
+                for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, softmax.Output + ((nint)row * stride), NextValues(in tile, row, page + i, lastPage));
             }
         }
 
         softmax.End(in tile, group, _pages.Layer.ValueLength, _y);
+    }
+
+    // What the first queries ask for, of the page after the next one, is there for all others.
+    private readonly Ahead NextKeys(in QueryTile tile, int row, int page, int lastPage)
+    {
+        bool asks = row == 0 && page + Pages <= lastPage;
+        return new Ahead(_pages.Keys(_batch.Page(tile.Run, asks ? page + Pages : page), tile.Head), asks ? KvCodec.Bytes(_pages.KeyType, _pages.Layer.KeyLength) : 0, _pages.Layer.KeyLength);
+    }
+
+    private readonly Ahead NextValues(in QueryTile tile, int row, int page, int lastPage)
+    {
+        bool asks = row == 0 && page + Pages <= lastPage;
+        return new Ahead(_pages.Values(_batch.Page(tile.Run, asks ? page + Pages : page), tile.Head), asks ? KvCodec.Bytes(_pages.ValueType, _pages.ValueStride) : 0, _pages.ValueStride);
     }
 
     private readonly float* Query(in QueryTile tile, int row) => _tiles.Query(in tile, row, _queries, _pages.Layer.KeyLength);
