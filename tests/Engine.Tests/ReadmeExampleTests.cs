@@ -3,43 +3,57 @@ using Quern.Engine.Sampling;
 
 namespace Quern.Engine.Tests;
 
-/// <summary>The README's library example is this code, compiled and run on a tiny model.</summary>
+/// <summary>The README's library examples are this code, compiled and run on a tiny model.</summary>
 public sealed class ReadmeExampleTests
 {
     [Fact]
-    public async Task The_example_runs()
+    public async Task The_examples_run()
     {
         using TinyModel file = new();
-        await Example(file.Path);
+        await OneText(file.Path);
+        await ManyTexts(file.Path);
     }
 
     [Fact]
     public void The_README_shows_the_code_that_runs()
     {
-        string source = Between(File.ReadAllText(ThisFile()), "// begin of the example\n", "// end of the example").Replace("(path)", "(\"model.gguf\")", StringComparison.Ordinal);
-        string readme = Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "README.md");
-        string shown = Between(File.ReadAllText(readme), "```csharp\n", "```");
-        Assert.Equal(Lines(source), Lines(shown));
+        string[] sources = Between(File.ReadAllText(ThisFile()), "// begin of an example\n", "// end of it"), shown = Between(File.ReadAllText(Readme()), "```csharp\n", "```");
+        Assert.Equal(2, shown.Length);
+        for (int i = 0; i < 2; i++) Assert.Equal(Lines(sources[i].Replace("(path", "(\"model.gguf\"", StringComparison.Ordinal)), Lines(shown[i]));
     }
 
-    private static async Task Example(string path)
+    private static async Task OneText(string path)
     {
-        // begin of the example
+        // begin of an example
         using QuernModel model = QuernModel.Load(path);
         using Session session = model.CreateSession();
         GenerationOptions options = new() { MaxTokens = 200, Sampling = new SamplingOptions { Temperature = 0.7f, Seed = 42 } };
         await foreach (GeneratedText piece in session.GenerateAsync("Once upon a time", options))
             Console.Write(piece.Text);
-        // end of the example
+        // end of it
+    }
+
+    private static async Task ManyTexts(string path)
+    {
+        // begin of an example
+        using QuernModel model = QuernModel.Load(path, new ModelOptions { CacheTokens = 16384 });
+        await using InferenceEngine engine = new(model);
+        string[] prompts = ["Once upon a time", "The little dragon", "Three friends"];
+        await Task.WhenAll(prompts.Select(async prompt =>
+        {
+            string text = "";
+            await foreach (GeneratedText piece in engine.GenerateAsync(prompt)) text += piece.Text;
+            Console.WriteLine(prompt + text);
+        }));
+        // end of it
     }
 
     private static string[] Lines(string text) => [.. text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0)];
 
-    private static string Between(string text, string begin, string end)
-    {
-        int from = text.IndexOf(begin, StringComparison.Ordinal) + begin.Length;
-        return text[from..text.IndexOf(end, from, StringComparison.Ordinal)];
-    }
+    private static string Readme() => Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "README.md");
+
+    // What stands between, each time.
+    private static string[] Between(string text, string begin, string end) => [.. text.Split(begin).Skip(1).Select(part => part[..part.IndexOf(end, StringComparison.Ordinal)])];
 
     private static string ThisFile([CallerFilePath] string path = "") => path;
 }
