@@ -57,7 +57,7 @@ public sealed class Generation
     {
         if (Finish is not null) return None;
         if (_cancellation.IsCancellationRequested) return End(FinishReason.Cancelled);
-        if (_prompt is null && _session.Remaining == 0) return End(FinishReason.Context);
+        if (_prompt is null && _session.Remaining == 0 && ContextShift.Dropped(_session.Length + 1, _options.ShiftKeep) == 0) return End(FinishReason.Context);
         long start = Stopwatch.GetTimestamp();
         if (!TryEvaluate()) return End(FinishReason.Cancelled);
         int token = _chooser.Choose(_session.LastLogits, _likely);
@@ -94,7 +94,7 @@ public sealed class Generation
 
     private bool TryEvaluate()
     {
-        if (_prompt is null)
+        if (_prompt is null && _session.Remaining > 0)
         {
             _session.Evaluate(_step, CancellationToken.None);
             return true;
@@ -102,7 +102,8 @@ public sealed class Generation
 
         try
         {
-            _session.Evaluate(_prompt, _cancellation);
+            if (_prompt is null) _session.Shift(_options.ShiftKeep!.Value, _step[0], _cancellation);
+            else _session.Evaluate(_prompt, _cancellation);
             return true;
         }
         catch (OperationCanceledException)

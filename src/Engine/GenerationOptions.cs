@@ -21,6 +21,11 @@ public sealed record GenerationOptions
     /// </summary>
     public int? LogProbabilities { get; init; }
 
+    /// <summary>
+    /// Where the context is full, goes on without the older half of the tokens, but with so many at the beginning; the rest is computed again. Null ends the text with <see cref="FinishReason.Context"/>.
+    /// </summary>
+    public int? ShiftKeep { get; init; }
+
     /// <summary>Never choose a token that ends the text.</summary>
     public bool IgnoreEos { get; init; }
 
@@ -33,6 +38,7 @@ public sealed record GenerationOptions
         if (MaxTokens is < 0) throw new ArgumentOutOfRangeException(nameof(MaxTokens), MaxTokens, $"MaxTokens is {MaxTokens}; expected at least 0");
         if (LogProbabilities is < 0 or > MostLogProbabilities)
             throw new ArgumentOutOfRangeException(nameof(LogProbabilities), LogProbabilities, $"LogProbabilities is {LogProbabilities}; expected 0 to {MostLogProbabilities}");
+        if (ShiftKeep is < 0) throw new ArgumentOutOfRangeException(nameof(ShiftKeep), ShiftKeep, $"ShiftKeep is {ShiftKeep}; expected at least 0");
         if (Stop.Any(string.IsNullOrEmpty)) throw new ArgumentException("a stop text is empty; expected at least one character", nameof(Stop));
     }
 }

@@ -149,6 +149,15 @@ public sealed partial class Session : IDisposable
         _pages.TryResize(length);
     }
 
+    /// <summary>Appends a token to a full context, without the older half of the tokens behind the first <paramref name="keep"/>; see <see cref="ContextShift"/>.</summary>
+    internal void Shift(int keep, int token, CancellationToken cancellation)
+    {
+        int[] tokens = [.. Tokens, token];
+        int left = ContextShift.Apply(tokens, keep, ContextShift.Dropped(tokens.Length, keep));
+        Truncate(keep);
+        Evaluate(tokens.AsSpan(keep, left - keep), cancellation);
+    }
+
     /// <summary>Gives the session's memory back to the model.</summary>
     public void Dispose()
     {

@@ -55,12 +55,12 @@ public sealed class EngineRequest
         {
             while (!stops.Stopped)
             {
-                (int token, finish) = await sequence.ReadAsync(read).ConfigureAwait(false);
+                (int token, finish) = await sequence.Output.ReadAsync(read).ConfigureAwait(false);
                 if (token == Generation.None) break;
                 read++;
                 string text = stops.Push(detokenizer.Append(token));
                 if (stops.Stopped) finish = Stop(sequence);
-                yield return new GeneratedText(text, token, LogProbabilities: sequence.LogProbabilities(read - 1));
+                yield return new GeneratedText(text, token, LogProbabilities: sequence.Output.Likely(read - 1));
             }
 
             string rest = stops.Push(detokenizer.Flush());
@@ -76,7 +76,7 @@ public sealed class EngineRequest
 
     private FinishReason Stop(EngineSequence sequence)
     {
-        if (!sequence.Ended)
+        if (!sequence.Output.Ended)
         {
             sequence.Stop(FinishReason.Stop);
             _wake();

@@ -3,10 +3,7 @@ using Quern.Engine.Sampling;
 
 namespace Quern.Engine;
 
-/// <summary>
-/// One text that the engine generates: its tokens, how many of them are computed, its pages, and the way to the one who reads it. The engine's thread writes; one reader at a time
-/// reads what was written.
-/// </summary>
+/// <summary>One text that the engine generates: its tokens, how many of them are computed, its pages, and what was chosen. The engine's thread writes; anybody may ask for the end.</summary>
 internal sealed class EngineSequence
 {
     private readonly int[] _tokens;
@@ -15,14 +12,8 @@ internal sealed class EngineSequence
     private readonly QuernModel _model;
     private readonly long _submitted = Stopwatch.GetTimestamp();
     private readonly int _promptLength;
-    private readonly TokenLogProbability[] _likely;
-    private readonly int _likelyOfToken;
-    private TaskCompletionSource? _reader;
     private int _length;
     private int _stop = -1;
-    private volatile bool _ended;
-    private FinishReason _finish;
-    private Exception? _error;
     private long _firstToken;
     private long _lastToken;
     private int _cached = -1;
@@ -31,13 +22,12 @@ internal sealed class EngineSequence
     {
         (_model, _options, _chooser, _promptLength, Priority) = (model, options, chooser, prompt.Length, priority);
         // The last token may be chosen and not computed.
-        long most = Math.Min((long)prompt.Length + (options.MaxTokens ?? int.MaxValue), model.ContextLength + 1L);
+        int most = (int)Math.Min((long)prompt.Length + (options.MaxTokens ?? int.MaxValue), model.ContextLength + 1L);
         _tokens = new int[most];
         prompt.CopyTo(_tokens);
         _length = prompt.Length;
-        _likelyOfToken = options.LogProbabilities is { } count ? 1 + Math.Min(count, model.VocabularySize) : 0;
-        _likely = new TokenLogProbability[_likelyOfToken * (most - prompt.Length)];
-        Pages = new SequencePages(model.Pages, Math.Min((int)most, model.ContextLength));
+        Output = new TokenOutput(most - prompt.Length, options.LogProbabilities is { } count ? 1 + Math.Min(count, model.VocabularySize) : 0);
+        Pages = new SequencePages(model.Pages, Math.Min(most, model.ContextLength));
         chooser.Accept(prompt);
     }
 
@@ -52,7 +42,10 @@ internal sealed class EngineSequence
 
     public SequencePages Pages { get; }
 
-    /// <summary>Tokens, of the prompt and chosen ones.</summary>
+    /// <summary>What was chosen, for the one who reads.</summary>
+    public TokenOutput Output { get; }
+
+    /// <summary>The tokens that the model sees, of the prompt and chosen ones.</summary>
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, _length);
 
     /// <summary>Tokens in the cache.</summary>
@@ -64,17 +57,11 @@ internal sealed class EngineSequence
     /// <summary>Tokens of the pass that is being made.</summary>
     public int Scheduled { get; set; }
 
-    /// <summary>Whether nothing more comes.</summary>
-    public bool Ended => _ended;
-
     /// <summary>Whether somebody asked for the end; the engine looks before every step.</summary>
     public bool StopRequested => Volatile.Read(ref _stop) >= 0;
 
-    /// <summary>Time until the first token; zero before it.</summary>
-    public TimeSpan TimeToFirstToken => _firstToken == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_submitted, _firstToken);
-
     public GenerationStatistics Statistics(int read) => new(
-        _promptLength, TimeToFirstToken, read, Math.Max(0, read - 1), _firstToken == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_firstToken, _lastToken), _chooser.Seed, Math.Max(0, _cached));
+        _promptLength, Between(_submitted, _firstToken), read, Math.Max(0, read - 1), Between(_firstToken, _lastToken), _chooser.Seed, Math.Max(0, _cached));
 
     /// <summary>Begins, or begins again after its pages were taken away.</summary>
     /// <param name="known">Tokens that its pages store already.</param>
@@ -112,13 +99,26 @@ internal sealed class EngineSequence
     /// <returns>Tokens of the prompt, if it is the first, otherwise 0; and the time since the request or since the one before.</returns>
     public (int PromptTokens, TimeSpan Time) Choose(Span<float> logits)
     {
-        int token = _chooser.Choose(logits, _likely.AsSpan((_length - _promptLength) * _likelyOfToken, _likelyOfToken));
+        int token = _chooser.Choose(logits, Output.NextLikely());
         long before = _lastToken;
         _lastToken = Stopwatch.GetTimestamp();
         if (before == 0) _firstToken = _lastToken;
         if (!_options.IgnoreEos && _model.Vocabulary.IsEndOfGeneration(token)) End(FinishReason.Eos);
         else Append(token);
         return (before == 0 ? _promptLength : 0, Stopwatch.GetElapsedTime(before == 0 ? _submitted : before, _lastToken));
+    }
+
+    /// <summary>Whether the context is over-full; then <see cref="TryShift"/> has to make room.</summary>
+    public bool IsOverfull => _length > _model.ContextLength;
+
+    /// <summary>Forgets the older half of the tokens, if the options say so; what stays has to be computed again.</summary>
+    /// <returns>False if they do not, or keep too many.</returns>
+    public bool TryShift()
+    {
+        if (ContextShift.Dropped(_length, _options.ShiftKeep) is not (> 0 and var dropped)) return false;
+        _length = ContextShift.Apply(_tokens.AsSpan(0, _length), _options.ShiftKeep!.Value, dropped);
+        LosePages();
+        return true;
     }
 
     /// <summary>Asks for the end; from any thread.</summary>
@@ -128,54 +128,25 @@ internal sealed class EngineSequence
     public void EndAsRequested() => End((FinishReason)Volatile.Read(ref _stop));
 
     /// <summary>Gives its pages back and tells the reader why; those that wait for its prompt end with it.</summary>
-    public void End(FinishReason reason)
+    /// <param name="reason">Why.</param>
+    /// <param name="error">What failed, or null.</param>
+    public void End(FinishReason reason, Exception? error = null)
     {
-        if (_ended) return;
+        if (Output.Ended) return;
         Pages.TryResize(0);
-        _finish = reason;
-        _ended = true;
-        Wake();
-        foreach (EngineSequence sibling in Siblings) sibling.End(reason);
+        Output.End(reason, error);
+        foreach (EngineSequence sibling in Siblings) sibling.End(reason, error);
     }
 
     /// <summary>The same after an error.</summary>
-    public void Fail(Exception error)
-    {
-        if (_ended) return;
-        _error = error;
-        foreach (EngineSequence sibling in Siblings) sibling.Fail(error);
-        End(FinishReason.Cancelled);
-    }
+    public void Fail(Exception error) => End(FinishReason.Cancelled, error);
 
-    /// <summary>Waits until there is a token behind the first <paramref name="read"/> chosen ones, or the end.</summary>
-    /// <returns>The token, or <see cref="Generation.None"/>.</returns>
-    /// <exception cref="Exception">Whatever the engine failed with.</exception>
-    public async ValueTask<(int Token, FinishReason Finish)> ReadAsync(int read)
-    {
-        while (true)
-        {
-            // Its place first, then a look: what is written in between is seen here or wakes it.
-            TaskCompletionSource here = new(TaskCreationOptions.RunContinuationsAsynchronously);
-            Volatile.Write(ref _reader, here);
-            Interlocked.MemoryBarrier();
-            bool ended = _ended;
-            if (Volatile.Read(ref _length) > _promptLength + read) return (_tokens[_promptLength + read], default);
-            if (ended) return _error is null ? (Generation.None, _finish) : throw new InvalidOperationException($"the engine failed: {_error.Message}", _error);
-            await here.Task.ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>If they were asked for: a chosen token that was read, then the likeliest ones in its place.</summary>
-    public TokenLogProbability[]? LogProbabilities(int index) => _likelyOfToken == 0 ? null : _likely[(index * _likelyOfToken)..((index + 1) * _likelyOfToken)];
+    private static TimeSpan Between(long from, long to) => from == 0 || to == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(from, to);
 
     private void Append(int token)
     {
-        _tokens[_length] = token;
-        Volatile.Write(ref _length, _length + 1);
-        if (_length - _promptLength == _options.MaxTokens) End(FinishReason.Length);
-        else if (_length > _model.ContextLength) End(FinishReason.Context);
-        else Wake();
+        _tokens[_length++] = token;
+        Output.Write(token);
+        if (Output.Count == _options.MaxTokens) End(FinishReason.Length);
     }
-
-    private void Wake() => Interlocked.Exchange(ref _reader, null)?.TrySetResult();
 }

@@ -239,6 +239,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         {
             (int promptTokens, TimeSpan time) = sequence.Choose(logits);
             _meters.Token(promptTokens, time);
+            if (sequence.IsOverfull && !sequence.Output.Ended) _scheduler.Overfull(sequence);
         }
         catch (InvalidOperationException error)
         {

@@ -50,6 +50,19 @@ internal sealed class Scheduler
     /// <summary>A sequence that was forked from one that runs runs too.</summary>
     public void Join(EngineSequence sequence) => Insert(_running, sequence);
 
+    /// <summary>A sequence whose context is full begins again with fewer tokens, or ends.</summary>
+    public void Overfull(EngineSequence sequence)
+    {
+        if (!sequence.TryShift())
+        {
+            sequence.End(FinishReason.Context);
+            return;
+        }
+
+        _running.Remove(sequence);
+        Add(sequence);
+    }
+
     /// <summary>Ends what was stopped, and forgets what has ended.</summary>
     public void Sweep()
     {
@@ -101,7 +114,7 @@ internal sealed class Scheduler
         {
             // A prompt is computed as long as anybody wants it.
             if (sequences[i].StopRequested && Array.TrueForAll(sequences[i].Siblings, sibling => sibling.StopRequested)) sequences[i].EndAsRequested();
-            if (sequences[i].Ended) sequences.RemoveAt(i);
+            if (sequences[i].Output.Ended) sequences.RemoveAt(i);
         }
     }
 

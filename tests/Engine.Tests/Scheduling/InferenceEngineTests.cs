@@ -28,6 +28,40 @@ public sealed class InferenceEngineTests : IDisposable
         Assert.True(b.PromptTime > TimeSpan.Zero && b.DecodeTime > TimeSpan.Zero);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    [InlineData(64)]
+    [InlineData(95)]
+    public async Task A_full_context_goes_on_without_its_older_half(int keep)
+    {
+        using QuernModel model = Load();
+        int[] prompt = [.. Enumerable.Range(3, 90)];
+        GenerationOptions options = new() { MaxTokens = 60, IgnoreEos = true, ShiftKeep = keep, LogProbabilities = 0, Sampling = new SamplingOptions { Temperature = 0 } };
+        await using InferenceEngine engine = new(model);
+        List<GeneratedText> pieces = await Read(engine.Submit(prompt, options).ReadAsync());
+        Assert.Equal((61, FinishReason.Length), (pieces.Count, pieces[^1].Finish));
+
+        // The same by hand: whenever a token finds no room, half of those behind the first ones go.
+        List<int> context = [.. prompt], expected = [];
+        using Session session = model.CreateSession();
+        while (expected.Count < 60)
+        {
+            if (context.Count > TinyModel.TrainedContext) context.RemoveRange(keep, (context.Count - keep) / 2);
+            session.Truncate(0);
+            float[] logits = session.Evaluate(context.ToArray()).ToArray();
+            foreach (int excluded in TokenChooser.Excluded(model, ignoreEos: true)) logits[excluded] = float.NegativeInfinity;
+            expected.Add(Array.IndexOf(logits, logits.Max()));
+            context.Add(expected[^1]);
+        }
+
+        Assert.Equal(expected, pieces[..60].Select(piece => piece.Token));
+        session.Truncate(0);
+        Generation generation = session.Start(prompt, options);
+        Assert.Equal(expected, Enumerable.Range(0, 60).Select(_ => generation.Step()));
+        Assert.Equal(FinishReason.Context, (await Read(engine.Submit(prompt, options with { ShiftKeep = 96 }).ReadAsync()))[^1].Finish);
+    }
+
     [Fact]
     public async Task Log_probabilities_are_those_of_the_logits()
     {
@@ -179,6 +213,7 @@ public sealed class InferenceEngineTests : IDisposable
         Assert.Contains("no token 900", Assert.Throws<ArgumentException>(() => engine.Submit([900])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => engine.Submit([1], new GenerationOptions { Stop = [""] }));
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.Submit([1], new GenerationOptions { LogProbabilities = 101 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => engine.Submit([1], new GenerationOptions { ShiftKeep = -1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.Submit([1], new GenerationOptions { MaxTokens = -1 }));
         EngineBusyException busy = Assert.Throws<EngineBusyException>(() =>
         {

@@ -57,7 +57,7 @@ public sealed class SchedulerTests : IDisposable
         Assert.Equal((2, 2), (scheduler.RunningCount, scheduler.WaitingCount));
         urgent.Stop(FinishReason.Stop);
         Assert.Equal([(first, 1), (second, 5)], Step(scheduler));
-        Assert.Equal(FinishReason.Stop, (await urgent.ReadAsync(1)).Finish);
+        Assert.Equal(FinishReason.Stop, (await urgent.Output.ReadAsync(1)).Finish);
     }
 
     [Fact]
@@ -124,7 +124,7 @@ public sealed class SchedulerTests : IDisposable
         scheduler.Add(sequence);
         for (int i = 0; i < 2; i++) Assert.Single(Step(scheduler));
         Assert.Empty(Step(scheduler));
-        Assert.Equal(FinishReason.Context, (await sequence.ReadAsync(2)).Finish);
+        Assert.Equal(FinishReason.Context, (await sequence.Output.ReadAsync(2)).Finish);
         Assert.Equal(0, _model!.Pages.Count - _model.Pages.FreeCount);
     }
 
@@ -141,6 +141,6 @@ public sealed class SchedulerTests : IDisposable
         Assert.Equal([(leader, 8)], Step(scheduler));
         sibling.Stop(FinishReason.Cancelled);
         Assert.Equal([(third, 1)], Step(scheduler));
-        Assert.True(leader.Ended && sibling.Ended);
+        Assert.True(leader.Output.Ended && sibling.Output.Ended);
     }
 }
