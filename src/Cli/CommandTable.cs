@@ -9,6 +9,7 @@ internal static class CommandTable
     public static IReadOnlyList<Func<Terminal, Command>> All { get; } =
     [
         RunCommand.Create,
+        ChatCommand.Create,
         InspectCommand.Create,
         TokenizeCommand.Create,
         LogitsCommand.Create,

@@ -23,14 +23,17 @@ internal sealed class Terminal
     /// <summary>Whether standard input is a file or a pipe and not a keyboard.</summary>
     public bool InputIsRedirected { get; init; }
 
-    /// <summary>Cancelled by the first Ctrl-C.</summary>
+    /// <summary>Cancelled by the first Ctrl-C, unless that ends an answer only.</summary>
     public CancellationToken Cancelled { get; init; }
+
+    /// <summary>What Ctrl-C does.</summary>
+    public Interrupts Interrupts { get; init; } = new();
 
     /// <summary>Whether errors come with a stack trace (<c>QUERN_DEBUG=1</c>).</summary>
     public bool Debug { get; init; }
 
     /// <summary>The terminal of this process.</summary>
-    public static Terminal OfProcess(CancellationToken cancelled)
+    public static Terminal OfProcess(Interrupts interrupts)
     {
         UTF8Encoding utf8 = new(encoderShouldEmitUTF8Identifier: false);
         return new Terminal
@@ -40,7 +43,8 @@ internal sealed class Terminal
             Error = new StreamWriter(Console.OpenStandardError(), utf8) { AutoFlush = true },
             ErrorIsTerminal = !Console.IsErrorRedirected,
             InputIsRedirected = Console.IsInputRedirected,
-            Cancelled = cancelled,
+            Cancelled = interrupts.Program,
+            Interrupts = interrupts,
             Debug = Environment.GetEnvironmentVariable("QUERN_DEBUG") == "1",
         };
     }

@@ -57,6 +57,10 @@ public sealed class QuernModel : IDisposable
     /// <summary>Makes tokens from text and text from tokens.</summary>
     public Tokenizer Tokenizer { get; }
 
+    /// <summary>The model's own chat template, or null if the file has none.</summary>
+    /// <exception cref="ChatTemplateException">It is not well formed; the message says where.</exception>
+    public ChatTemplate? ChatTemplate => field ??= Metadata.GetStringOr("tokenizer.chat_template", null) is { } source ? ChatTemplate.Parse(source) : null;
+
     /// <summary>How the model was loaded.</summary>
     public ModelOptions Options { get; }
 

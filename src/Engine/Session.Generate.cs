@@ -35,9 +35,21 @@ public sealed partial class Session
     public IEnumerable<GeneratedText> Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= new GenerationOptions();
-        StopTexts stops = new(options.Stop);
         bool continuesText = Length > 0 || prompt.Length > 0;
-        return Read(Start(prompt, options, cancellation), stops, _model.Tokenizer.CreateDetokenizer(continuesText: continuesText));
+        return Read(Start(prompt, options, cancellation), new StopTexts(options.Stop), _model.Tokenizer.CreateDetokenizer(continuesText: continuesText));
+    }
+
+    /// <summary>Generates text from tokens as it comes.</summary>
+    /// <param name="prompt">The tokens to append first; at least one, unless an earlier generation left one.</param>
+    /// <param name="options">What to generate; null for the defaults.</param>
+    /// <param name="cancellation">Ends the generation with <see cref="FinishReason.Cancelled"/>.</param>
+    /// <returns>An element for each token, and a last one that says why it ended and what it cost.</returns>
+    /// <exception cref="ContextFullException">The prompt does not fit.</exception>
+    /// <exception cref="ArgumentException">An option has a value that is not allowed, or there is nothing to begin with.</exception>
+    public IEnumerable<GeneratedText> Generate(ReadOnlySpan<int> prompt, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        options ??= new GenerationOptions();
+        return Read(Start(prompt, options, cancellation), new StopTexts(options.Stop), _model.Tokenizer.CreateDetokenizer(continuesText: true));
     }
 
     /// <summary>Generates text as it comes. Each token is computed on a thread of the pool.</summary>

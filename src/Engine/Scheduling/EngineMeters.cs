@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace Quern.Engine;
@@ -8,6 +9,9 @@ namespace Quern.Engine;
 /// </summary>
 internal sealed class EngineMeters : IDisposable
 {
+    /// <summary>An activity for each text, from the request to its end; the tags are those of OpenTelemetry's conventions for generative AI.</summary>
+    public static readonly ActivitySource Activities = new("Quern.Engine");
+
     private readonly Meter _meter = new("Quern.Engine");
     private readonly Histogram<double>[] _firstToken;
     private readonly Histogram<double>[] _nextToken;
@@ -70,6 +74,17 @@ internal sealed class EngineMeters : IDisposable
     }
 
     public void Dispose() => _meter.Dispose();
+
+    /// <summary>Ends a text's activity.</summary>
+    public static void End(Activity? activity, int promptTokens, int generatedTokens, FinishReason reason, Exception? error)
+    {
+        if (activity is null) return;
+        activity.SetTag("gen_ai.usage.input_tokens", promptTokens);
+        activity.SetTag("gen_ai.usage.output_tokens", generatedTokens);
+        activity.SetTag("gen_ai.response.finish_reasons", reason.ToString().ToLowerInvariant());
+        if (error is not null) activity.SetStatus(ActivityStatusCode.Error, error.Message);
+        activity.Stop();
+    }
 
     private void Gauge<T>(string name, string known, string unit, string description, Func<T> read)
         where T : struct

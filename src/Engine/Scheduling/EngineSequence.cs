@@ -12,6 +12,7 @@ internal sealed class EngineSequence
     private readonly QuernModel _model;
     private readonly long _submitted = Stopwatch.GetTimestamp();
     private readonly int _promptLength;
+    private readonly Activity? _activity;
     private int _length;
     private int _stop = -1;
     private long _firstToken;
@@ -29,6 +30,7 @@ internal sealed class EngineSequence
         Output = new TokenOutput(most - prompt.Length, options.LogProbabilities is { } count ? 1 + Math.Min(count, model.VocabularySize) : 0);
         Pages = new SequencePages(model.Pages, Math.Min(most, model.ContextLength));
         chooser.Accept(prompt);
+        _activity = EngineMeters.Activities.CreateActivity("text_completion", ActivityKind.Internal)?.Start();
     }
 
     /// <summary>Lower numbers go first.</summary>
@@ -135,6 +137,7 @@ internal sealed class EngineSequence
         if (Output.Ended) return;
         Pages.TryResize(0);
         Output.End(reason, error);
+        EngineMeters.End(_activity, _promptLength, Output.Count, reason, error);
         foreach (EngineSequence sibling in Siblings) sibling.End(reason, error);
     }
 
