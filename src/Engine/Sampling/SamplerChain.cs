@@ -13,6 +13,7 @@ namespace Quern.Engine.Sampling;
 public sealed class SamplerChain
 {
     private readonly SamplerSettings _settings;
+    private readonly SamplingWorkspace _workspace;
     private readonly Candidates _candidates;
     private readonly ISampler[] _samplers;
     private Xoshiro256 _random;
@@ -39,6 +40,7 @@ public sealed class SamplerChain
         }
 
         _settings = settings;
+        _workspace = workspace;
         _candidates = workspace.Candidates;
         _samplers = [.. Create(settings).OfType<ISampler>()];
         _random = new Xoshiro256(settings.Seed);
@@ -80,6 +82,25 @@ public sealed class SamplerChain
         _candidates.Load(logits);
         foreach (ISampler sampler in _samplers) sampler.Apply(_candidates);
         return _candidates.Distribution();
+    }
+
+    /// <summary>
+    /// Chooses a token where another one was drafted, so that the result is distributed as <see cref="Sample"/>'s: the drafted x is kept with chance min(1, p(x) / q(x)), and otherwise one is drawn
+    /// from max(p − q, 0), p being this chain's distribution and q the draft's. The sequence is not told: <see cref="Accept"/> does that.
+    /// Source: Leviathan et al. 2023, arXiv 2211.17192, section 2.3; Chen et al. 2023, arXiv 2302.01318.
+    /// </summary>
+    /// <param name="logits">The logits of one position, <c>[vocabulary]</c>.</param>
+    /// <param name="drafted">The drafted token; it was drawn from <paramref name="draft"/>.</param>
+    /// <param name="draft">q.</param>
+    /// <param name="accepted">Whether the drafted token was kept.</param>
+    internal int Verify(ReadOnlySpan<float> logits, int drafted, ReadOnlySpan<Candidate> draft, out bool accepted)
+    {
+        ReadOnlySpan<Candidate> target = Distribution(logits);
+        float p = ProbabilityOf(target, drafted), q = ProbabilityOf(draft, drafted);
+        accepted = _random.NextDouble() * q < p;
+        int chosen = accepted ? drafted : target[DrawResidual(target, draft)].Token;
+        Observe(accepted ? p : ProbabilityOf(target, chosen));
+        return chosen;
     }
 
     /// <summary>Tells mirostat that a token was drawn by other means than <see cref="Sample"/>, which does so itself.</summary>
@@ -134,6 +155,35 @@ public sealed class SamplerChain
         if (source._settings != _settings) throw new ArgumentException("the chains are no clones of each other", nameof(source));
         for (int i = 0; i < _samplers.Length; i++) _samplers[i].CopyStateFrom(source._samplers[i]);
         _random = source._random;
+    }
+
+    private static float ProbabilityOf(ReadOnlySpan<Candidate> distribution, int token)
+    {
+        foreach (Candidate candidate in distribution)
+            if (candidate.Token == token) return candidate.Probability;
+        return 0;
+    }
+
+    private int DrawResidual(ReadOnlySpan<Candidate> target, ReadOnlySpan<Candidate> draft)
+    {
+        float[] drafted = _workspace.Residual;
+        foreach (Candidate candidate in draft) drafted[candidate.Token] = candidate.Probability;
+        double total = 0;
+        foreach (Candidate candidate in target) total += Math.Max(0, candidate.Probability - drafted[candidate.Token]);
+        double aim = _random.NextDouble() * total, sum = 0;
+        int chosen = -1;
+        for (int i = 0; i < target.Length; i++)
+        {
+            double left = Math.Max(0, target[i].Probability - drafted[target[i].Token]);
+            if (left == 0) continue;
+            sum += left;
+            chosen = i;
+            if (sum > aim) break;
+        }
+
+        foreach (Candidate candidate in draft) drafted[candidate.Token] = 0;
+        // Nothing is left where both are equal but for rounding.
+        return chosen >= 0 ? chosen : Candidate.Draw(target, _random.NextDouble());
     }
 
     private static SamplerSettings Settings(SamplingOptions options, int vocabularySize, int contextLength, DryBreakers? dryBreakers)

@@ -11,5 +11,8 @@ public sealed class SamplingWorkspace(int vocabularySize)
     /// <summary>The number of logits it has room for.</summary>
     public int VocabularySize => Candidates.VocabularySize;
 
+    /// <summary>[vocabulary] zeros, of whoever puts something in and takes it out again.</summary>
+    internal float[] Residual => field ??= new float[VocabularySize];
+
     internal Candidates Candidates { get; } = new(vocabularySize > 0 ? vocabularySize : throw new ArgumentOutOfRangeException(nameof(vocabularySize)));
 }

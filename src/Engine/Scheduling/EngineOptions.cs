@@ -18,6 +18,9 @@ public sealed record EngineOptions
     /// <summary>Whether a sequence that begins with the tokens of an earlier one takes over its keys and values, as long as they are in the cache.</summary>
     public bool SharePrefixes { get; init; } = true;
 
+    /// <summary>Whether and how tokens are proposed and checked several at a time; null does not.</summary>
+    public SpeculationOptions? Speculation { get; init; }
+
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     internal void Validate()
     {

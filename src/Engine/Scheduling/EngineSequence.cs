@@ -12,7 +12,7 @@ internal sealed class EngineSequence
     private readonly QuernModel _model;
     private readonly long _submitted = Stopwatch.GetTimestamp();
     private readonly int _promptLength;
-    private readonly Activity? _activity;
+    private Activity? _activity;
     private int _length;
     private int _stop = -1;
     private long _firstToken;
@@ -30,7 +30,6 @@ internal sealed class EngineSequence
         Output = new TokenOutput(most - prompt.Length, options.LogProbabilities is { } count ? 1 + Math.Min(count, model.VocabularySize) : 0);
         Pages = new SequencePages(model.Pages, Math.Min(most, model.ContextLength));
         chooser.Accept(prompt);
-        _activity = EngineMeters.Activities.CreateActivity("text_completion", ActivityKind.Internal)?.Start();
     }
 
     /// <summary>Lower numbers go first.</summary>
@@ -41,6 +40,14 @@ internal sealed class EngineSequence
 
     /// <summary>Sequences that begin with the same prompt and are made of this one when it is computed.</summary>
     public EngineSequence[] Siblings { get; set; } = [];
+
+    /// <summary>What is proposed to come next; null before the first time.</summary>
+    public Proposal? Proposal { get; set; }
+
+    /// <summary>The most tokens that may be proposed: one more has to find room behind them.</summary>
+    public int MostProposed => _tokens.Length - _length - 1;
+
+    public TokenChooser Chooser => _chooser;
 
     public SequencePages Pages { get; }
 
@@ -59,11 +66,29 @@ internal sealed class EngineSequence
     /// <summary>Tokens of the pass that is being made.</summary>
     public int Scheduled { get; set; }
 
+    /// <summary>The next tokens to compute, with what is proposed behind them.</summary>
+    /// <param name="count">How many, without what is proposed.</param>
+    public ReadOnlySpan<int> Next(int count)
+    {
+        if (count < Pending || Proposal is not { Count: > 0 } proposal) return _tokens.AsSpan(Computed, count);
+        proposal.Tokens.CopyTo(_tokens.AsSpan(_length));
+        return _tokens.AsSpan(Computed, count + proposal.Count);
+    }
+
     /// <summary>Whether somebody asked for the end; the engine looks before every step.</summary>
     public bool StopRequested => Volatile.Read(ref _stop) >= 0;
 
     public GenerationStatistics Statistics(int read) => new(
         _promptLength, Between(_submitted, _firstToken), read, Math.Max(0, read - 1), Between(_firstToken, _lastToken), _chooser.Seed, Math.Max(0, _cached));
+
+    /// <summary>It was taken.</summary>
+    public void Taken()
+    {
+        // The activity is the engine's, and not what its caller does from here on.
+        Activity? current = Activity.Current;
+        _activity = EngineMeters.Activities.CreateActivity("text_completion", ActivityKind.Internal)?.Start();
+        Activity.Current = current;
+    }
 
     /// <summary>Begins, or begins again after its pages were taken away.</summary>
     /// <param name="known">Tokens that its pages store already.</param>
@@ -85,6 +110,8 @@ internal sealed class EngineSequence
     public void Advance(bool publish)
     {
         Computed += Scheduled;
+        // What was proposed and not kept leaves no page behind.
+        if (Proposal is { Count: > 0 }) Pages.TryResize(_length);
         if (publish) Pages.Publish(_tokens.AsSpan(0, Computed));
     }
 
@@ -108,6 +135,32 @@ internal sealed class EngineSequence
         if (!_options.IgnoreEos && _model.Vocabulary.IsEndOfGeneration(token)) End(FinishReason.Eos);
         else Append(token);
         return (before == 0 ? _promptLength : 0, Stopwatch.GetElapsedTime(before == 0 ? _submitted : before, _lastToken));
+    }
+
+    /// <summary>Chooses tokens as long as they are what was proposed, and one more.</summary>
+    /// <param name="logits">[1 + proposed, vocabulary], behind the last token and behind each of the proposed ones; changed.</param>
+    /// <param name="vocabulary">Values of a row.</param>
+    /// <returns>How many proposed tokens were kept, and the time since the token before.</returns>
+    public (int Accepted, TimeSpan Time) ChooseProposed(Span<float> logits, int vocabulary)
+    {
+        Proposal proposal = Proposal!;
+        int accepted = 0;
+        long before = _lastToken;
+        while (!Output.Ended)
+        {
+            Span<float> row = logits.Slice(accepted * vocabulary, vocabulary);
+            bool kept = false;
+            int token = accepted == proposal.Count
+                ? _chooser.Choose(row, Output.NextLikely())
+                : _chooser.Verify(row, proposal.Tokens[accepted], proposal.Distribution(accepted), Output.NextLikely(), out kept);
+            _lastToken = Stopwatch.GetTimestamp();
+            if (!_options.IgnoreEos && _model.Vocabulary.IsEndOfGeneration(token)) End(FinishReason.Eos);
+            else Append(token);
+            if (!kept) break;
+            accepted++;
+        }
+
+        return (accepted, Stopwatch.GetElapsedTime(before, _lastToken));
     }
 
     /// <summary>Whether the context is over-full; then <see cref="TryShift"/> has to make room.</summary>

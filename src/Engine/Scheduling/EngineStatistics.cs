@@ -12,8 +12,10 @@ namespace Quern.Engine;
 /// <param name="CachedTokens">Those of them that were found in the cache.</param>
 /// <param name="GeneratedTokens">Tokens chosen.</param>
 /// <param name="Preemptions">How often a sequence lost its pages to another.</param>
+/// <param name="ProposedTokens">Tokens proposed by speculation.</param>
+/// <param name="AcceptedTokens">Those of them that the model kept.</param>
 /// <param name="SchedulingTime">Time of deciding what steps compute: what the engine adds to the model.</param>
 /// <param name="ComputingTime">Time in the model and in samplers.</param>
 public readonly record struct EngineStatistics(
-    int Running, int Waiting, int Pages, int PagesHeld, int PagesKnown, long Steps, long ComputedTokens, long BegunTokens, long CachedTokens, long GeneratedTokens, long Preemptions,
+    int Running, int Waiting, int Pages, int PagesHeld, int PagesKnown, long Steps, long ComputedTokens, long BegunTokens, long CachedTokens, long GeneratedTokens, long Preemptions, long ProposedTokens, long AcceptedTokens,
     TimeSpan SchedulingTime, TimeSpan ComputingTime);

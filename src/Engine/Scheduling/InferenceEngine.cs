@@ -22,6 +22,7 @@ public sealed class InferenceEngine : IAsyncDisposable
     private readonly SemaphoreSlim _work = new(0);
     private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Scheduler _scheduler;
+    private readonly Speculator? _speculator;
     private readonly TensorBuffer _logits;
     private readonly SamplingWorkspace _workspace;
     private readonly List<EngineSequence> _arrived = [];
@@ -32,15 +33,23 @@ public sealed class InferenceEngine : IAsyncDisposable
     /// <summary>Begins to serve.</summary>
     /// <param name="model">The model; dispose it after the engine. Its <see cref="ModelOptions.CacheTokens"/> are what all sequences together hold.</param>
     /// <param name="options">How; null for the defaults.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    /// <exception cref="ArgumentException">A number is not positive, or the draft's vocabulary is another one; the message shows the first differences.</exception>
     public InferenceEngine(QuernModel model, EngineOptions? options = null)
+        : this(model, options, DrafterOf(options))
+    {
+    }
+
+    /// <summary>The same with a drafter that is not in the options.</summary>
+    internal InferenceEngine(QuernModel model, EngineOptions? options, IDrafter? drafter)
     {
         ArgumentNullException.ThrowIfNull(model);
         Options = options ?? new EngineOptions();
         Options.Validate();
         Model = model;
-        _scheduler = new Scheduler(model, Options);
-        _logits = model.AllocateLogits(Options.MaxSequences);
+        Options.Speculation?.Validate(model);
+        _speculator = drafter is null ? null : new Speculator(Options.Speculation ?? new SpeculationOptions(), drafter, Options.MaxSequences);
+        _scheduler = new Scheduler(model, Options, _speculator);
+        _logits = model.AllocateLogits(Options.MaxSequences + (_speculator?.Rows ?? 0));
         _workspace = new SamplingWorkspace(model.VocabularySize);
         _meters = new EngineMeters(this);
         new Thread(Serve) { IsBackground = true, Name = "Quern engine" }.Start();
@@ -63,7 +72,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             lock (_gate) waiting = _arrived.Count;
             return new EngineStatistics(
                 _scheduler.RunningCount, waiting + _scheduler.WaitingCount, Model.Pages.Count, Model.Pages.Count - Model.Pages.FreeCount, Model.Pages.KnownCount,
-                _meters.Steps, _meters.ComputedTokens, _scheduler.BegunTokens, _scheduler.CachedTokens, _meters.GeneratedTokens, _scheduler.Preemptions,
+                _meters.Steps, _meters.ComputedTokens, _scheduler.BegunTokens, _scheduler.CachedTokens, _meters.GeneratedTokens, _scheduler.Preemptions, _speculator?.Proposed ?? 0, _speculator?.Accepted ?? 0,
                 Stopwatch.GetElapsedTime(0, _meters.ScheduleTicks), Stopwatch.GetElapsedTime(0, _meters.ComputeTicks));
         }
     }
@@ -134,6 +143,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         }
 
         sequences[0].Siblings = sequences[1..];
+        foreach (EngineSequence sequence in sequences) sequence.Taken();
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -178,6 +188,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         {
             _scheduler.EndAll(FinishReason.Cancelled);
             _logits.Dispose();
+            _speculator?.Dispose();
             _meters.Dispose();
             _end.SetResult();
         }
@@ -208,14 +219,56 @@ public sealed class InferenceEngine : IAsyncDisposable
             return;
         }
 
-        int row = 0;
+        int row = 0, prompts = 0;
+        long computed = Stopwatch.GetTimestamp();
         foreach (EngineSequence sequence in _scheduler.Step)
         {
+            int proposed = sequence.Pending == sequence.Scheduled ? sequence.Proposal?.Count ?? 0 : 0;
+            if (sequence.Scheduled > 1) prompts++;
+            if (proposed > 0)
+            {
+                ChooseProposed(sequence, logits.FirstRows(row + proposed + 1).AsSpan()[(row * Model.VocabularySize)..]);
+                row += proposed + 1;
+                continue;
+            }
+
             sequence.Advance(Options.SharePrefixes);
             if (sequence.Pending == 0) Choose(sequence, logits.Row(row++));
         }
 
+        if (prompts == 0) _speculator?.Learn(batch.TokenCount, computed - scheduled);
         _meters.Step(batch.TokenCount, scheduled - start, Stopwatch.GetTimestamp() - scheduled);
+    }
+
+    private static IDrafter? DrafterOf(EngineOptions? options) => options?.Speculation is not { } speculation ? null
+        : speculation.Draft is { } draft ? new ModelDrafter(draft, options.MaxSequences)
+        : new NgramDrafter();
+
+    private void ChooseProposed(EngineSequence sequence, Span<float> logits)
+    {
+        int before = sequence.Tokens.Length;
+        try
+        {
+            (int accepted, TimeSpan time) = sequence.ChooseProposed(logits, Model.VocabularySize);
+            sequence.Scheduled = 1 + accepted;
+            if (!sequence.Output.Ended) sequence.Advance(Options.SharePrefixes);
+            int chosen = sequence.Tokens.Length - before;
+            for (int i = 0; i < chosen; i++) _meters.Token(0, time / chosen);
+            _speculator!.Learn(sequence, before, accepted);
+            if (sequence.IsOverfull && !sequence.Output.Ended) Overfull(sequence);
+        }
+        catch (InvalidOperationException error)
+        {
+            sequence.Fail(error);
+        }
+
+        if (sequence.Output.Ended) _speculator!.Forget(sequence);
+    }
+
+    private void Overfull(EngineSequence sequence)
+    {
+        _speculator?.Forget(sequence);
+        _scheduler.Overfull(sequence);
     }
 
     private void Choose(EngineSequence sequence, Span<float> logits)
@@ -239,7 +292,8 @@ public sealed class InferenceEngine : IAsyncDisposable
         {
             (int promptTokens, TimeSpan time) = sequence.Choose(logits);
             _meters.Token(promptTokens, time);
-            if (sequence.IsOverfull && !sequence.Output.Ended) _scheduler.Overfull(sequence);
+            if (sequence.IsOverfull && !sequence.Output.Ended) Overfull(sequence);
+            if (sequence.Output.Ended) _speculator?.Forget(sequence);
         }
         catch (InvalidOperationException error)
         {

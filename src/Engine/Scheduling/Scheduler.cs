@@ -12,13 +12,17 @@ internal sealed class Scheduler
 {
     private readonly QuernModel _model;
     private readonly EngineOptions _options;
+    private readonly Speculator? _speculator;
     private readonly List<EngineSequence> _waiting = [];
     private readonly List<EngineSequence> _running;
 
-    public Scheduler(QuernModel model, EngineOptions options)
+    /// <param name="model">The model.</param>
+    /// <param name="options">How it is shared.</param>
+    /// <param name="speculator">Who proposes tokens; null if nobody does.</param>
+    public Scheduler(QuernModel model, EngineOptions options, Speculator? speculator = null)
     {
-        (_model, _options) = (model, options);
-        Batch = new Batch(Math.Max(model.Options.BatchTokens, options.MaxSequences), options.MaxSequences);
+        (_model, _options, _speculator) = (model, options, speculator);
+        Batch = new Batch(Math.Max(model.Options.BatchTokens, options.MaxSequences + (speculator?.Rows ?? 0)), options.MaxSequences);
         _running = new List<EngineSequence>(options.MaxSequences);
         Step = new List<EngineSequence>(options.MaxSequences);
     }
@@ -66,8 +70,8 @@ internal sealed class Scheduler
     /// <summary>Ends what was stopped, and forgets what has ended.</summary>
     public void Sweep()
     {
-        Sweep(_waiting);
-        Sweep(_running);
+        Sweep(_waiting, _speculator);
+        Sweep(_running, _speculator);
     }
 
     /// <summary>Ends everything.</summary>
@@ -90,9 +94,10 @@ internal sealed class Scheduler
         Batch.Clear();
         Step.Clear();
         long before = Preemptions;
+        _speculator?.Propose(_running);
         for (int i = 0; i < _running.Count; i++)
             if (_running[i].Pending == 1 && TryGrow(i)) Place(_running[i], 1);
-        int prompts = Step.Count == 0 ? Batch.Capacity : Math.Min(_options.PromptTokensBesideOthers, Batch.Capacity - Step.Count);
+        int prompts = Step.Count == 0 ? Batch.Capacity : Math.Min(_options.PromptTokensBesideOthers, Batch.Capacity - Batch.TokenCount);
         for (int i = 0; i < _running.Count && prompts > 0; i++)
             if (_running[i].Pending > 1) prompts -= Place(_running[i], prompts);
         // Pages that were just taken from one are not given to another.
@@ -108,13 +113,15 @@ internal sealed class Scheduler
         sequences.Insert(place, sequence);
     }
 
-    private static void Sweep(List<EngineSequence> sequences)
+    private static void Sweep(List<EngineSequence> sequences, Speculator? speculator)
     {
         for (int i = sequences.Count - 1; i >= 0; i--)
         {
             // A prompt is computed as long as anybody wants it.
             if (sequences[i].StopRequested && Array.TrueForAll(sequences[i].Siblings, sibling => sibling.StopRequested)) sequences[i].EndAsRequested();
-            if (sequences[i].Output.Ended) sequences.RemoveAt(i);
+            if (!sequences[i].Output.Ended) continue;
+            speculator?.Forget(sequences[i]);
+            sequences.RemoveAt(i);
         }
     }
 
@@ -128,8 +135,9 @@ internal sealed class Scheduler
     private int Place(EngineSequence sequence, int most)
     {
         int count = Math.Min(sequence.Pending, most);
+        ReadOnlySpan<int> tokens = sequence.Next(count);
         sequence.Scheduled = count;
-        Batch.Add(sequence.Tokens.Slice(sequence.Computed, count), sequence.Computed, sequence.Pages.Table, count == sequence.Pending ? BatchOutputs.Last : BatchOutputs.None);
+        Batch.Add(tokens, sequence.Computed, sequence.Pages.Table, tokens.Length > count ? BatchOutputs.All : count == sequence.Pending ? BatchOutputs.Last : BatchOutputs.None);
         Step.Add(sequence);
         return count;
     }
@@ -157,10 +165,12 @@ internal sealed class Scheduler
         return false;
     }
 
-    // Room for one more token of a sequence, if need be from those that come after it.
+    // Room for one more token of a sequence, if need be from those that come after it. What is proposed takes nobody's pages.
     private bool TryGrow(int index)
     {
         EngineSequence sequence = _running[index];
+        if (sequence.Proposal is { Count: > 0 } proposal && _model.TryPrepare(sequence.Pages, sequence.Computed, 1 + proposal.Count)) return true;
+        sequence.Proposal?.Clear();
         while (!_model.TryPrepare(sequence.Pages, sequence.Computed, 1))
         {
             if (_running.Count == 1)

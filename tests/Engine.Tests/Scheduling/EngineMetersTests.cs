@@ -22,7 +22,9 @@ public sealed class EngineMetersTests
         ActivitySource.AddActivityListener(listener);
         using (Activity parent = new Activity("a request of a client").Start())
         {
-            await foreach (GeneratedText piece in engine.Submit([3, 4, 5], new GenerationOptions { MaxTokens = 4, IgnoreEos = true }).ReadAsync()) Assert.NotNull(piece.Text);
+            EngineRequest request = engine.Submit([3, 4, 5], new GenerationOptions { MaxTokens = 4, IgnoreEos = true });
+            Assert.Same(parent, Activity.Current);
+            await foreach (GeneratedText piece in request.ReadAsync()) Assert.NotNull(piece.Text);
             Activity text = Assert.Single(ended, activity => activity.ParentId == parent.Id);
             Assert.Equal((3, 4, "length"), (text.GetTagItem("gen_ai.usage.input_tokens"), text.GetTagItem("gen_ai.usage.output_tokens"), text.GetTagItem("gen_ai.response.finish_reasons")));
         }

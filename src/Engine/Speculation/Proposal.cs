@@ -1,0 +1,65 @@
+using Quern.Engine.Sampling;
+
+namespace Quern.Engine;
+
+/// <summary>What is proposed for one sequence, and how often its proposals were right. Reused from step to step.</summary>
+/// <param name="most">The most tokens.</param>
+internal sealed class Proposal(int most)
+{
+    // A proposal is expected to be right so often before anything is known, and that knowledge is worth so many tokens.
+    private const double FirstAcceptance = 0.6, Memory = 0.95;
+
+    private readonly int[] _tokens = new int[most];
+    private readonly Candidate[][] _distributions = new Candidate[most][];
+    private readonly int[] _candidates = new int[most];
+
+    /// <summary>Tokens proposed.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>How many are wanted at most, by <see cref="DraftLengths"/>.</summary>
+    public int Wanted { get; set; }
+
+    /// <summary>The chance that a proposed token is right, of late.</summary>
+    public double Acceptance { get; private set; } = FirstAcceptance;
+
+    /// <summary>Tokens proposed so far.</summary>
+    public long Proposed { get; private set; }
+
+    /// <summary>Those of them that were right.</summary>
+    public long Accepted { get; private set; }
+
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Count);
+
+    /// <summary>The distribution that a token was drawn from; empty where it was not drawn.</summary>
+    public ReadOnlySpan<Candidate> Distribution(int index) => _distributions[index].AsSpan(0, _candidates[index]);
+
+    public void Clear() => Count = 0;
+
+    /// <summary>Proposes one more token.</summary>
+    /// <param name="token">The token.</param>
+    /// <param name="distribution">What it was drawn from; empty if it was not drawn.</param>
+    public void Add(int token, ReadOnlySpan<Candidate> distribution = default)
+    {
+        if (distribution.Length > (_distributions[Count]?.Length ?? 0)) _distributions[Count] = new Candidate[distribution.Length];
+        _distributions[Count] ??= [];
+        distribution.CopyTo(_distributions[Count]);
+        _candidates[Count] = distribution.Length;
+        _tokens[Count++] = token;
+    }
+
+    /// <summary>Remembers how many of the tokens were right before the first that was not.</summary>
+    public void Learn(int accepted)
+    {
+        Proposed += Count;
+        Accepted += accepted;
+        for (int i = 0; i < accepted; i++) Acceptance = (Memory * Acceptance) + 1 - Memory;
+        if (accepted < Count) Acceptance *= Memory;
+    }
+
+    /// <summary>Nothing was proposed: in time it is worth another try.</summary>
+    public void Forget()
+    {
+        const double Slowly = 0.01;
+        Acceptance += Slowly * (FirstAcceptance - Acceptance);
+    }
+}

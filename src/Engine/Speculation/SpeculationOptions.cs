@@ -1,0 +1,24 @@
+namespace Quern.Engine;
+
+/// <summary>Where an engine takes the tokens from that it hopes a model would choose: several of them are checked in one pass, and only what the model says itself is kept.</summary>
+public sealed record SpeculationOptions
+{
+    /// <summary>A small model with the same vocabulary that proposes; null proposes what followed the same tokens earlier in the text. It belongs to the engine while that lives, and is disposed by its owner.</summary>
+    public QuernModel? Draft { get; init; }
+
+    /// <summary>The most tokens that are proposed at once for a sequence.</summary>
+    public int MaxTokens { get; init; } = 8;
+
+    /// <summary>Whether fewer tokens, or none, are proposed where the measured costs and the measured acceptance say that it pays; false always proposes <see cref="MaxTokens"/>.</summary>
+    public bool Adaptive { get; init; } = true;
+
+    /// <exception cref="ArgumentException">A number is not positive, or the vocabularies differ.</exception>
+    internal void Validate(QuernModel target)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
+        if (Draft is null) return;
+        IReadOnlyList<string> differences = Evaluation.VocabularyDifferences.Find(target.Vocabulary, Draft.Vocabulary);
+        if (differences.Count == 0 && Draft.VocabularySize != target.VocabularySize) differences = [$"the target has {target.VocabularySize} logits, the draft {Draft.VocabularySize}"];
+        if (differences.Count > 0) throw new ArgumentException($"target and draft have different vocabularies: {string.Join("; ", differences)}", nameof(target));
+    }
+}

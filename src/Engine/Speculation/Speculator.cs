@@ -1,0 +1,95 @@
+using System.Diagnostics;
+
+namespace Quern.Engine;
+
+/// <summary>Speculation in an engine's steps: decides how much to propose, has it proposed, and learns from what became of it.</summary>
+internal sealed class Speculator : IDisposable
+{
+    private readonly SpeculationOptions _options;
+    private readonly IDrafter _drafter;
+    private readonly StepCosts _costs;
+    private readonly List<EngineSequence> _sequences = [];
+    private readonly List<Proposal> _proposals = [];
+    private readonly int[] _most;
+
+    /// <param name="options">How.</param>
+    /// <param name="drafter">Who proposes.</param>
+    /// <param name="maxSequences">The most sequences of a step.</param>
+    public Speculator(SpeculationOptions options, IDrafter drafter, int maxSequences)
+    {
+        (_options, _drafter) = (options, drafter);
+        Rows = Math.Max(options.MaxTokens, RowsOfAll);
+        _costs = new StepCosts(maxSequences + Rows);
+        _most = new int[maxSequences];
+    }
+
+    private const int RowsOfAll = 48;
+
+    /// <summary>The most proposed tokens of a step.</summary>
+    public int Rows { get; }
+
+    /// <summary>Tokens proposed.</summary>
+    public long Proposed { get; private set; }
+
+    /// <summary>Those of them that were right.</summary>
+    public long Accepted { get; private set; }
+
+    /// <summary>Fills the proposals of those sequences that are about to get their next token.</summary>
+    public void Propose(List<EngineSequence> running)
+    {
+        _sequences.Clear();
+        _proposals.Clear();
+        int others = 0;
+        foreach (EngineSequence sequence in running)
+        {
+            sequence.Proposal?.Clear();
+            if (sequence.Pending != 1) continue;
+            int most = Math.Min(_options.MaxTokens, sequence.MostProposed);
+            if (most <= 0 || sequence.Siblings.Length > 0 || !_drafter.CanPropose(sequence))
+            {
+                others++;
+                continue;
+            }
+
+            sequence.Proposal ??= new Proposal(_options.MaxTokens);
+            _most[_proposals.Count] = most;
+            _sequences.Add(sequence);
+            _proposals.Add(sequence.Proposal);
+        }
+
+        if (_sequences.Count == 0) return;
+        if (_options.Adaptive) DraftLengths.Choose(_proposals, _most.AsSpan(0, _proposals.Count), others, Rows, _costs, _drafter.SecondsPerToken);
+        else Fill();
+        for (int i = _sequences.Count - 1; i >= 0; i--)
+        {
+            if (_proposals[i].Wanted > 0) continue;
+            _proposals[i].Forget();
+            _sequences.RemoveAt(i);
+        }
+
+        if (_sequences.Count > 0) _drafter.Propose(_sequences);
+    }
+
+    /// <summary>What became of a proposal.</summary>
+    public void Learn(EngineSequence sequence, int before, int accepted)
+    {
+        Proposed += sequence.Proposal!.Count;
+        Accepted += accepted;
+        sequence.Proposal.Learn(accepted);
+        _drafter.Keep(sequence, before + accepted);
+    }
+
+    /// <summary>What a step without prompts took.</summary>
+    public void Learn(int tokens, long ticks) => _costs.Learn(tokens, (double)ticks / Stopwatch.Frequency);
+
+    /// <summary>A sequence has ended, or is another one now.</summary>
+    public void Forget(EngineSequence sequence) => _drafter.Keep(sequence, 0);
+
+    public void Dispose() => _drafter.Dispose();
+
+    private void Fill()
+    {
+        int left = Rows;
+        for (int i = 0; i < _proposals.Count; i++) left -= _proposals[i].Wanted = Math.Min(_most[i], left);
+    }
+}
