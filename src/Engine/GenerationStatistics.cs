@@ -10,8 +10,10 @@ namespace Quern.Engine;
 /// <param name="DecodeTime">The time of those.</param>
 /// <param name="Seed">The seed of the random numbers.</param>
 /// <param name="CachedTokens">Tokens of the prompt that were found in the cache and not evaluated.</param>
+/// <param name="ProposedTokens">Tokens that speculation proposed.</param>
+/// <param name="AcceptedTokens">Those of them that the model kept.</param>
 public readonly record struct GenerationStatistics(
-    int PromptTokens, TimeSpan PromptTime, int GeneratedTokens, int DecodeSteps, TimeSpan DecodeTime, ulong Seed, int CachedTokens = 0)
+    int PromptTokens, TimeSpan PromptTime, int GeneratedTokens, int DecodeSteps, TimeSpan DecodeTime, ulong Seed, int CachedTokens = 0, long ProposedTokens = 0, long AcceptedTokens = 0)
 {
     /// <summary>Prompt tokens a second; 0 before the first token.</summary>
     public double PromptTokensPerSecond => PromptTime > TimeSpan.Zero ? PromptTokens / PromptTime.TotalSeconds : 0;

@@ -117,6 +117,21 @@ public sealed class QuernModel : IDisposable
         return model;
     }
 
+    /// <summary>Loads another model that computes on this one's threads, such as a small one that proposes tokens for it: threads of two models would be in each other's way. Dispose it first.</summary>
+    /// <inheritdoc cref="Load(string, ModelOptions?, IProgress{LoadProgress}?, CancellationToken)"/>
+    public QuernModel LoadBeside(string path, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        options ??= new ModelOptions();
+        options.Validate();
+        ThreadTeam team = (ThreadTeam)(_threads ?? throw new InvalidOperationException("this model computes on no threads of its own"));
+        long start = Stopwatch.GetTimestamp();
+        CpuBackend backend = new(team, options.Exact ? ComputeMode.Exact : ComputeMode.Fast, options.Repack);
+        QuernModel model = Load(GgufFile.Open(path), options, backend, null, team.Threads, progress, cancellation);
+        model.LoadTime = Stopwatch.GetElapsedTime(start);
+        return model;
+    }
+
     /// <summary>Loads a model on a back end; owns the file, the back end and the threads from here on.</summary>
     internal static QuernModel Load(
         GgufFile file, ModelOptions options, Backend backend, IDisposable? team, int threads, IProgress<LoadProgress>? progress, CancellationToken cancellation)

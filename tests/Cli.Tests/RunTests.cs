@@ -179,4 +179,28 @@ public sealed class RunTests : IDisposable
 
         public override Encoding Encoding => Encoding.UTF8;
     }
+
+    [ShippedModelTheory]
+    [InlineData("ngram")]
+    [InlineData("model")]
+    [InlineData("auto")]
+    public void Speculation_says_the_same(string kind)
+    {
+        string[] run = ["run", "--temp", "0", "-n", "120", "-t", "1", "--json", "Once upon a time, there was a little fox named Mia."];
+        JsonElement plain = QuernProcess.Run(run).Json(), proposed = QuernProcess.Run([.. run, "--speculate", kind, "--draft-tokens", "4"]).Json();
+        Assert.Equal(plain.GetProperty("text").GetString(), proposed.GetProperty("text").GetString());
+        Assert.Equal(plain.GetProperty("finish_reason").GetString(), proposed.GetProperty("finish_reason").GetString());
+        Assert.Equal(0, plain.GetProperty("statistics").GetProperty("proposed_tokens").GetInt64());
+    }
+
+    [Fact]
+    public void A_draft_that_does_not_fit_is_refused()
+    {
+        using TinyModel other = new(lastWord: "ly");
+        QuernProcess.Run("run", "-m", _file.Path, "--speculate", "model", "once").AssertFails(2, "needs a draft", "--draft FILE");
+        QuernProcess.Run("run", "-m", _file.Path, "--draft", other.Path, "once").AssertFails(1, "token 274 is \"er\" in the target, \"ly\" in the draft");
+        QuernProcess.Run("run", "-m", _file.Path, "--draft", "none.gguf", "once").AssertFails(1, "none.gguf");
+        QuernProcess.Run("run", "-m", _file.Path, "--speculate", "magic", "once").AssertFails(2, "magic");
+        QuernProcess.Run("run", "-m", _file.Path, "--draft-tokens", "0", "once").AssertFails(2, "--draft-tokens is 0");
+    }
 }

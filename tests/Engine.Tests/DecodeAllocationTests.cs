@@ -40,22 +40,28 @@ public sealed class DecodeAllocationTests : IDisposable
         Assert.Equal(0, least);
     }
 
-    [Fact]
-    public async Task A_step_of_the_engine_allocates_no_managed_memory_on_any_thread()
+    [Theory]
+    [InlineData("nobody")]
+    [InlineData("a model")]
+    [InlineData("the text")]
+    public async Task A_step_of_the_engine_allocates_no_managed_memory_on_any_thread(string proposes)
     {
         using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = 2, ContextLength = 4000, CacheTokens = 6 * 4000 });
         long least = long.MaxValue;
         for (int round = 0; round < 5 && least > 0; round++)
         {
-            await using InferenceEngine engine = new(model);
+            using QuernModel? draft = proposes == "a model" ? model.LoadBeside(_file.Path, model.Options) : null;
+            SpeculationOptions? speculation = proposes == "nobody" ? null : new SpeculationOptions { Draft = draft, MaxTokens = 3 };
+            await using InferenceEngine engine = new(model, new EngineOptions { Speculation = speculation });
             // Nobody reads: what is allocated is the engine's.
             for (int i = 0; i < 6; i++)
-                engine.Submit([5, 6, 7 + i], new GenerationOptions { IgnoreEos = true, Sampling = new SamplingOptions { Seed = 3, RepeatPenalty = 1.1f } });
+                engine.Submit([5, 6, 5, 6, 7 + i, 5, 6], new GenerationOptions { IgnoreEos = true, Sampling = new SamplingOptions { Seed = 3, RepeatPenalty = 1.1f } });
             SpinUntil(engine, steps: 20);
             long before = GC.GetTotalAllocatedBytes(precise: true);
             SpinUntil(engine, steps: 80);
             least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
             Assert.True(engine.Statistics.Running > 0);
+            Assert.Equal(proposes != "nobody", engine.Statistics.ProposedTokens > 0);
         }
 
         Assert.Equal(0, least);

@@ -13,6 +13,7 @@ internal static class RunCommand
     {
         ModelArguments model = new();
         SamplingArguments sampling = new();
+        SpeculationArguments speculation = new();
         TextSource prompt = new("prompt", "The text to go on from.");
         Option<int?> tokens = new("--predict", "-n") { Description = "The most tokens to generate [default: until the text ends or the context is full].", HelpName = "N" };
         Option<string[]> stop = new("--stop") { Description = "End before this text; may be given several times.", HelpName = "TEXT", Arity = ArgumentArity.OneOrMore };
@@ -30,10 +31,12 @@ internal static class RunCommand
             "quern run \"Once upon a time\"",
             "quern run --special --temp 0 $'<|im_start|>user\\nWhat is 3 + 4?<|im_end|>\\n<|im_start|>assistant\\n'",
             "quern run -m model.gguf -f prompt.txt --stop \"###\" > answer.txt",
+            "quern run --speculate model --temp 0 \"Once upon a time\"",
             "echo \"The capital of France is\" | quern run -m model.gguf -n 8 --json");
         prompt.AddTo(command);
         model.AddTo(command);
         foreach (Option option in new Option[] { tokens, stop, ignoreEos, special, json }) command.Add(option);
+        speculation.AddTo(command);
         sampling.AddTo(command);
         command.SetAction(result =>
         {
@@ -48,19 +51,40 @@ internal static class RunCommand
                 ParseSpecial = result.GetValue(special),
             };
             if (options.Stop.Contains("")) throw new UsageException("--stop is empty; expected a text");
-            return Run(terminal, path, model.Read(result), text, options, result.GetValue(json));
+            using QuernModel loaded = ModelArguments.Load(terminal, path, model.Read(result));
+            SpeculationOptions? proposing = speculation.Read(result, terminal, loaded, path);
+            using QuernModel? draft = proposing?.Draft;
+            return Run(terminal, path, loaded, text, Pieces(terminal, loaded, text, options, proposing), result.GetValue(json));
         });
         return command;
     }
 
-    private static int Run(Terminal terminal, string path, ModelOptions modelOptions, string prompt, GenerationOptions options, bool json)
+    private static IEnumerable<GeneratedText> Pieces(Terminal terminal, QuernModel model, string prompt, GenerationOptions options, SpeculationOptions? speculation)
     {
-        using QuernModel model = ModelArguments.Load(terminal, path, modelOptions);
-        using Session session = model.CreateSession();
+        if (speculation is null)
+        {
+            using Session session = model.CreateSession();
+            foreach (GeneratedText piece in session.Generate(prompt, options, terminal.Cancelled)) yield return piece;
+            yield break;
+        }
+
+        InferenceEngine engine = new(model, new EngineOptions { MaxSequences = 1, Speculation = speculation });
+        try
+        {
+            foreach (GeneratedText piece in engine.GenerateAsync(prompt, options, terminal.Cancelled).ToBlockingEnumerable()) yield return piece;
+        }
+        finally
+        {
+            engine.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
+    }
+
+    private static int Run(Terminal terminal, string path, QuernModel model, string prompt, IEnumerable<GeneratedText> pieces, bool json)
+    {
         StringBuilder text = new();
         List<int> tokens = [];
         GeneratedText last = default;
-        foreach (GeneratedText piece in session.Generate(prompt, options, terminal.Cancelled))
+        foreach (GeneratedText piece in pieces)
         {
             last = piece;
             text.Append(piece.Text);

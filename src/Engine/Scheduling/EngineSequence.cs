@@ -79,7 +79,8 @@ internal sealed class EngineSequence
     public bool StopRequested => Volatile.Read(ref _stop) >= 0;
 
     public GenerationStatistics Statistics(int read) => new(
-        _promptLength, Between(_submitted, _firstToken), read, Math.Max(0, read - 1), Between(_firstToken, _lastToken), _chooser.Seed, Math.Max(0, _cached));
+        _promptLength, Between(_submitted, _firstToken), read, Math.Max(0, read - 1), Between(_firstToken, _lastToken), _chooser.Seed, Math.Max(0, _cached),
+        Proposal?.Proposed ?? 0, Proposal?.Accepted ?? 0);
 
     /// <summary>It was taken.</summary>
     public void Taken()

@@ -1,0 +1,50 @@
+using System.CommandLine;
+using Quern.Engine;
+
+namespace Quern.Cli.Options;
+
+/// <summary>The options that say whether and how tokens are proposed and checked several at a time.</summary>
+internal sealed class SpeculationArguments
+{
+    private static readonly string[] Kinds = ["off", "ngram", "model", "auto"];
+
+    private readonly Option<string?> _draft = new("--draft", "-md")
+    {
+        Description = $"GGUF file of a small model with the same vocabulary that proposes tokens [default: {ShippedModels.DraftName} where the model that ships is run].",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<int> _tokens = new("--draft-tokens") { Description = "The most tokens that are proposed at once.", HelpName = "N", DefaultValueFactory = _ => new SpeculationOptions().MaxTokens };
+
+    private readonly Option<string?> _kind = new("--speculate")
+    {
+        Description = "Where proposed tokens come from: what followed the same tokens earlier in the text (ngram), a draft model (model), whichever there is (auto), nowhere (off) [default: auto with --draft, else off].",
+        HelpName = "KIND",
+    };
+
+    public SpeculationArguments()
+    {
+        ModelArguments.Positive(_tokens);
+        _kind.AcceptOnlyFromAmong(Kinds);
+    }
+
+    public void AddTo(Command command)
+    {
+        foreach (Option option in new Option[] { _draft, _tokens, _kind }) command.Add(option);
+    }
+
+    /// <summary>Reads the options, and loads the draft beside the model, who both have to be disposed.</summary>
+    /// <returns>Null where nothing is proposed.</returns>
+    /// <exception cref="UsageException">A draft is asked for and not given.</exception>
+    public SpeculationOptions? Read(ParseResult result, Terminal terminal, QuernModel model, string path)
+    {
+        string kind = result.GetValue(_kind) ?? (result.GetValue(_draft) is null ? "off" : "auto");
+        if (kind == "off") return null;
+        SpeculationOptions options = new() { MaxTokens = result.GetValue(_tokens) };
+        string? draft = kind == "ngram" ? null : result.GetValue(_draft) ?? (path == Shipped(ShippedModels.TargetName) ? Shipped(ShippedModels.DraftName) : null);
+        if (draft is null && kind == "model") throw new UsageException("--speculate model needs a draft; give one with --draft FILE");
+        return draft is null ? options : options with { Draft = model.LoadBeside(draft, model.Options, null, terminal.Cancelled) };
+    }
+
+    private static string? Shipped(string name) => Path.Combine(ShippedModels.Folder, name) is var path && File.Exists(path) ? path : null;
+}
