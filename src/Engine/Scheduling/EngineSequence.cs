@@ -41,8 +41,8 @@ internal sealed class EngineSequence
     /// <summary>Sequences that begin with the same prompt and are made of this one when it is computed.</summary>
     public EngineSequence[] Siblings { get; set; } = [];
 
-    /// <summary>What is proposed to come next; null before the first time.</summary>
-    public Proposal? Proposal { get; set; }
+    /// <summary>What is proposed to come next; null where nobody proposes.</summary>
+    public Proposal? Proposal { get; init; }
 
     /// <summary>The most tokens that may be proposed: one more has to find room behind them.</summary>
     public int MostProposed => _tokens.Length - _length - 1;
@@ -103,6 +103,7 @@ internal sealed class EngineSequence
     /// <summary>Gives its pages back; everything has to be computed again.</summary>
     public void LosePages()
     {
+        Proposal?.Clear();
         Pages.TryResize(0);
         Computed = 0;
     }
@@ -112,7 +113,7 @@ internal sealed class EngineSequence
     {
         Computed += Scheduled;
         // What was proposed and not kept leaves no page behind.
-        if (Proposal is { Count: > 0 }) Pages.TryResize(_length);
+        if (Proposal is { Count: > 0 }) Pages.TryResize(Computed);
         if (publish) Pages.Publish(_tokens.AsSpan(0, Computed));
     }
 

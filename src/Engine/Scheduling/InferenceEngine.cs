@@ -132,7 +132,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         for (int i = 0; i < samples; i++)
         {
             ulong? seed = options.Sampling.Seed is { } first ? unchecked(first + (ulong)i) : null;
-            sequences[i] = new EngineSequence(Model, prompt, options, new TokenChooser(Model, options, seed, _workspace), priority) { Arrival = arrival + i };
+            sequences[i] = new EngineSequence(Model, prompt, options, new TokenChooser(Model, options, seed, _workspace), priority) { Arrival = arrival + i, Proposal = _speculator?.CreateProposal() };
         }
 
         EngineRequest request = new(sequences, Model.Tokenizer, options.Stop, continuesText, () => _work.Release());
@@ -177,9 +177,9 @@ public sealed class InferenceEngine : IAsyncDisposable
                 Run(start);
             }
         }
-        catch (ObjectDisposedException error)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
-            // The model was disposed first: what runs fails, and no more is taken.
+            // The model was disposed first, or there is a mistake in here: what runs fails with it, and no more is taken.
             lock (_gate) _disposed = true;
             Collect();
             _scheduler.FailAll(error);

@@ -56,7 +56,7 @@ internal sealed class ModelDrafter : IDrafter
     public void Keep(EngineSequence sequence, int tokens)
     {
         if (!_drafts.TryGetValue(sequence, out Draft? draft)) return;
-        draft.Computed = Math.Min(draft.Computed, tokens);
+        draft.Agreed = tokens;
         if (tokens > 0) return;
         draft.Pages.TryResize(0);
         _pages.Push(draft.Pages);
@@ -80,6 +80,9 @@ internal sealed class ModelDrafter : IDrafter
             _drafts.Add(sequence, draft);
         }
 
+        // A proposal that was never checked leaves nothing that counts.
+        draft.Computed = Math.Min(draft.Computed, draft.Agreed);
+        draft.Agreed = tokens.Length;
         if (!_draft.TryPrepare(draft.Pages, draft.Computed, tokens.Length + sequence.Proposal.Wanted - draft.Computed))
         {
             Keep(sequence, 0);
@@ -126,6 +129,10 @@ internal sealed class ModelDrafter : IDrafter
 
         public SamplerChain Sampler { get; } = sampler;
 
+        /// <summary>Tokens in the cache.</summary>
         public int Computed { get; set; }
+
+        /// <summary>How many of them, from the beginning, are the text's.</summary>
+        public int Agreed { get; set; }
     }
 }

@@ -1,17 +1,27 @@
+using System.Numerics;
 using Quern.Engine.Sampling;
 
 namespace Quern.Engine;
 
 /// <summary>What is proposed for one sequence, and how often its proposals were right. Reused from step to step.</summary>
-/// <param name="most">The most tokens.</param>
-internal sealed class Proposal(int most)
+internal sealed class Proposal
 {
+    // Few chains leave more tokens than this; for those that do, the room grows.
+    private const int UsualCandidates = 64;
+
     // A proposal is expected to be right so often before anything is known, and that knowledge is worth so many tokens.
     private const double FirstAcceptance = 0.6, Memory = 0.95;
 
-    private readonly int[] _tokens = new int[most];
-    private readonly Candidate[][] _distributions = new Candidate[most][];
-    private readonly int[] _candidates = new int[most];
+    private readonly int[] _tokens;
+    private readonly Candidate[][] _distributions;
+    private readonly int[] _candidates;
+
+    /// <param name="most">The most tokens.</param>
+    public Proposal(int most)
+    {
+        (_tokens, _distributions, _candidates) = (new int[most], new Candidate[most][], new int[most]);
+        for (int i = 0; i < most; i++) _distributions[i] = new Candidate[UsualCandidates];
+    }
 
     /// <summary>Tokens proposed.</summary>
     public int Count { get; private set; }
@@ -40,8 +50,7 @@ internal sealed class Proposal(int most)
     /// <param name="distribution">What it was drawn from; empty if it was not drawn.</param>
     public void Add(int token, ReadOnlySpan<Candidate> distribution = default)
     {
-        if (distribution.Length > (_distributions[Count]?.Length ?? 0)) _distributions[Count] = new Candidate[distribution.Length];
-        _distributions[Count] ??= [];
+        if (distribution.Length > _distributions[Count].Length) _distributions[Count] = new Candidate[BitOperations.RoundUpToPowerOf2((uint)distribution.Length)];
         distribution.CopyTo(_distributions[Count]);
         _candidates[Count] = distribution.Length;
         _tokens[Count++] = token;

@@ -28,6 +28,9 @@ internal sealed class Speculator : IDisposable
     /// <summary>The most proposed tokens of a step.</summary>
     public int Rows { get; }
 
+    /// <summary>Room for a sequence's proposals.</summary>
+    public Proposal CreateProposal() => new(_options.MaxTokens);
+
     /// <summary>Tokens proposed.</summary>
     public long Proposed { get; private set; }
 
@@ -45,16 +48,15 @@ internal sealed class Speculator : IDisposable
             sequence.Proposal?.Clear();
             if (sequence.Pending != 1) continue;
             int most = Math.Min(_options.MaxTokens, sequence.MostProposed);
-            if (most <= 0 || sequence.Siblings.Length > 0 || !_drafter.CanPropose(sequence))
+            if (sequence.Proposal is not { } proposal || most <= 0 || sequence.Siblings.Length > 0 || !_drafter.CanPropose(sequence))
             {
                 others++;
                 continue;
             }
 
-            sequence.Proposal ??= new Proposal(_options.MaxTokens);
             _most[_proposals.Count] = most;
             _sequences.Add(sequence);
-            _proposals.Add(sequence.Proposal);
+            _proposals.Add(proposal);
         }
 
         if (_sequences.Count == 0) return;

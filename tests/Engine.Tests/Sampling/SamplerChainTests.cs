@@ -152,9 +152,16 @@ public class SamplerChainTests
         var random = new Random(1);
         float[] logits = [.. Enumerable.Range(0, N).Select(_ => random.NextSingle() * 12)];
         Step(chain, other, logits, 20);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Step(chain, other, logits, 1000);
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        // The runtime allocates a little now and then by itself; a token that allocates would do so in every round.
+        long least = long.MaxValue;
+        for (int round = 0; round < 4 && least > 0; round++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Step(chain, other, logits, 250);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal(0, least);
     }
 
     private static void Step(SamplerChain chain, SamplerChain other, float[] logits, int tokens)

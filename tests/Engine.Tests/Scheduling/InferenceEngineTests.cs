@@ -87,7 +87,7 @@ public sealed class InferenceEngineTests : IDisposable
         Assert.Null(pieces[^1].LogProbabilities);
     }
 
-    [Property(MaxTest = 25)]
+    [Property(MaxTest = 40)]
     public void Requests_together_get_what_each_gets_alone(int seed) => Together(new Random(seed)).GetAwaiter().GetResult();
 
     // Prompts with common beginnings, several texts of one prompt, small steps, a cache that is too small for all, some who leave early.

@@ -17,7 +17,7 @@ public sealed class SpeculationTests : IDisposable
 
     private static QuernModel Load(TinyModel file, int cacheTokens = 2048) => QuernModel.Load(file.Path, new ModelOptions { Exact = true, Threads = 1, CacheTokens = cacheTokens });
 
-    [Property(MaxTest = 30)]
+    [Property(MaxTest = 60)]
     public void Greedy_texts_are_those_without_speculation(int seed) => Compare(new Random(seed)).GetAwaiter().GetResult();
 
     private async Task Compare(Random random)
