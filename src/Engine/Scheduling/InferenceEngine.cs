@@ -220,6 +220,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         }
 
         int row = 0, prompts = 0;
+        long generated = _meters.GeneratedTokens;
         long computed = Stopwatch.GetTimestamp();
         foreach (EngineSequence sequence in _scheduler.Step)
         {
@@ -236,7 +237,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             if (sequence.Pending == 0) Choose(sequence, logits.Row(row++));
         }
 
-        if (prompts == 0) _speculator?.Learn(batch.TokenCount, computed - scheduled);
+        if (prompts == 0) _speculator?.Learn(batch.TokenCount, computed - scheduled, (int)(_meters.GeneratedTokens - generated));
         _meters.Step(batch.TokenCount, scheduled - start, Stopwatch.GetTimestamp() - scheduled);
     }
 

@@ -11,6 +11,10 @@ internal sealed class Speculator : IDisposable
     private readonly List<EngineSequence> _sequences = [];
     private readonly List<Proposal> _proposals = [];
     private readonly int[] _most;
+    private int _quiet;
+    private int _pause = ShortestPause;
+    private long _start;
+    private Burst _burst;
 
     /// <param name="options">How.</param>
     /// <param name="drafter">Who proposes.</param>
@@ -23,7 +27,7 @@ internal sealed class Speculator : IDisposable
         _most = new int[maxSequences];
     }
 
-    private const int RowsOfAll = 48;
+    private const int RowsOfAll = 48, BurstSteps = 8, ShortestPause = 32, LongestPause = 4096;
 
     /// <summary>The most proposed tokens of a step.</summary>
     public int Rows { get; }
@@ -59,7 +63,16 @@ internal sealed class Speculator : IDisposable
             _proposals.Add(proposal);
         }
 
+        _start = Stopwatch.GetTimestamp();
+        _burst.Plain = others + _sequences.Count;
         if (_sequences.Count == 0) return;
+        // Nothing pays until it is known what a token costs without; and what did not pay is not tried again at once.
+        if (_options.Adaptive && (_quiet-- > 0 || !_costs.Knows(_burst.Plain)))
+        {
+            _sequences.Clear();
+            return;
+        }
+
         if (_options.Adaptive) DraftLengths.Choose(_proposals, _most.AsSpan(0, _proposals.Count), others, Rows, _costs, _drafter.SecondsPerToken);
         else Fill();
         for (int i = _sequences.Count - 1; i >= 0; i--)
@@ -81,13 +94,42 @@ internal sealed class Speculator : IDisposable
         _drafter.Keep(sequence, before + accepted);
     }
 
-    /// <summary>What a step without prompts took.</summary>
-    public void Learn(int tokens, long ticks) => _costs.Learn(tokens, (double)ticks / Stopwatch.Frequency);
+    /// <summary>A step without prompts was made.</summary>
+    /// <param name="tokens">Tokens computed.</param>
+    /// <param name="ticks">Time of the pass.</param>
+    /// <param name="chosen">Tokens that came out.</param>
+    public void Learn(int tokens, long ticks, int chosen)
+    {
+        _costs.Learn(tokens, (double)ticks / Stopwatch.Frequency);
+        if (!_options.Adaptive || _sequences.Count == 0) return;
+
+        _burst.Seconds += Stopwatch.GetElapsedTime(_start).TotalSeconds;
+        _burst.PlainSeconds += chosen * _costs[_burst.Plain] / _burst.Plain;
+        if (++_burst.Steps < BurstSteps) return;
+        // All that speculation cost, against what the same tokens would have cost without.
+        bool paid = _burst.Seconds < _burst.PlainSeconds;
+        _pause = paid ? ShortestPause : Math.Min(2 * _pause, LongestPause);
+        _quiet = paid ? 0 : _pause;
+        _burst = default;
+    }
 
     /// <summary>A sequence has ended, or is another one now.</summary>
     public void Forget(EngineSequence sequence) => _drafter.Keep(sequence, 0);
 
     public void Dispose() => _drafter.Dispose();
+
+    /// <summary>Some steps with proposals.</summary>
+    private struct Burst
+    {
+        public int Steps;
+        public double Seconds;
+
+        /// <summary>What their tokens would have taken without.</summary>
+        public double PlainSeconds;
+
+        /// <summary>Sequences of the step: its tokens without proposals.</summary>
+        public int Plain;
+    }
 
     private void Fill()
     {

@@ -15,6 +15,9 @@ internal sealed class StepCosts(int most)
         _seconds[tokens] = _seconds[tokens] == 0 ? seconds : (Memory * _seconds[tokens]) + ((1 - Memory) * seconds);
     }
 
+    /// <summary>Whether a step of so many tokens was seen.</summary>
+    public bool Knows(int tokens) => tokens < _seconds.Length && _seconds[tokens] > 0;
+
     /// <summary>What a step is believed to take; 0 before the first.</summary>
     public double this[int tokens]
     {
