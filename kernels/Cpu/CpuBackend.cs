@@ -87,6 +87,10 @@ public sealed unsafe class CpuBackend : Backend
         _team.Run(new RmsNorm(x, (float*)gain.Address, gain.Length, epsilon, y), x.Rows, RowsPerChunk);
 
     /// <inheritdoc/>
+    public override void LayerNorm(Tensor x, int length, WeightVector? gain, WeightVector? bias, float epsilon, Tensor y) =>
+        _team.Run(new LayerNorm(x, length, gain, bias, epsilon, y), x.Rows, RowsPerChunk);
+
+    /// <inheritdoc/>
     public override void RopeAngles(RopeTable table, ReadOnlySpan<int> positions, Tensor angles) => Ops.Rope.Angles(table, positions, angles);
 
     /// <inheritdoc/>
@@ -131,10 +135,16 @@ public sealed unsafe class CpuBackend : Backend
         switch (activation)
         {
             case Activation.Silu:
-                RowLoop<SiluGate>.Run(_team, gate, up, y, default);
+                RowLoop<Gated<Silu>>.Run(_team, gate, up, y, default);
                 break;
             case Activation.Gelu:
-                RowLoop<GeluGate>.Run(_team, gate, up, y, default);
+                RowLoop<Gated<Gelu>>.Run(_team, gate, up, y, default);
+                break;
+            case Activation.ReluSquared:
+                RowLoop<Gated<ReluSquared>>.Run(_team, gate, up, y, default);
+                break;
+            case Activation.ClampedSwish:
+                RowLoop<Gated<ClampedSwish>>.Run(_team, gate, up, y, default);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(activation), activation, null);
@@ -142,10 +152,38 @@ public sealed unsafe class CpuBackend : Backend
     }
 
     /// <inheritdoc/>
+    public override void Activate(Tensor x, Activation activation, Tensor y)
+    {
+        switch (activation)
+        {
+            case Activation.Silu:
+                RowLoop<Plain<Silu>>.Run(_team, x, x, y, default);
+                break;
+            case Activation.Gelu:
+                RowLoop<Plain<Gelu>>.Run(_team, x, x, y, default);
+                break;
+            case Activation.ReluSquared:
+                RowLoop<Plain<ReluSquared>>.Run(_team, x, x, y, default);
+                break;
+            case Activation.ClampedSwish:
+                RowLoop<Plain<ClampedSwish>>.Run(_team, x, x, y, default);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(activation), activation, null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void GateRows(Tensor x, Tensor gate, Tensor y) => _team.Run(new RowGate(x, gate, y), x.Rows, RowsPerChunk);
+
+    /// <inheritdoc/>
     public override void Add(Tensor a, Tensor b, Tensor y) => RowLoop<Sum>.Run(_team, a, b, y, default);
 
     /// <inheritdoc/>
     public override void Scale(Tensor x, float factor) => RowLoop<Scaled>.Run(_team, x, x, x, new Scaled(factor));
+
+    /// <inheritdoc/>
+    public override void Clamp(Tensor x, float limit) => RowLoop<Clamped>.Run(_team, x, x, x, new Clamped(limit));
 
     /// <inheritdoc/>
     public override void SoftCap(Tensor x, float cap) => RowLoop<Capped>.Run(_team, x, x, x, new Capped(cap));
@@ -157,7 +195,7 @@ public sealed unsafe class CpuBackend : Backend
     public override void Route(Tensor logits, RouteOptions options, ExpertRoutes routes) => Router.Route(logits, options, routes);
 
     /// <inheritdoc/>
-    public override void MatMulExperts(Tensor x, bool byToken, WeightMatrix weights, ExpertRoutes routes, Tensor y)
+    public override void MatMulExperts(Tensor x, bool byToken, WeightMatrix weights, WeightVector? bias, ExpertRoutes routes, Tensor y)
     {
         if (byToken)
         {
@@ -169,7 +207,10 @@ public sealed unsafe class CpuBackend : Backend
         for (int expert = 0; expert < weights.Count; expert++)
         {
             int first = routes.Starts[expert], count = routes.Starts[expert + 1] - first;
-            if (count > 0) _matMul.Run(Slice(x, first, count), weights, expert, Slice(y, first, count));
+            if (count == 0) continue;
+            Tensor result = Slice(y, first, count);
+            _matMul.Run(Slice(x, first, count), weights, expert, result);
+            if (bias is not null) RowLoop<Sum>.Run(_team, result, Repeated(bias, expert, result), result, default);
         }
     }
 
@@ -189,6 +230,10 @@ public sealed unsafe class CpuBackend : Backend
         foreach (InterleavedWeights weights in _interleaved) weights.Dispose();
         _interleaved.Clear();
     }
+
+    /// <summary>The bias of an expert as a tensor whose rows are all the same.</summary>
+    private static Tensor Repeated(WeightVector bias, int expert, Tensor shape) =>
+        new(bias.Address + ((nint)expert * shape.Cols * sizeof(float)), shape.Rows, shape.Cols, 0);
 
     private static Tensor Slice(Tensor x, int first, int count) =>
         new(x.Address + ((nint)first * x.Stride * sizeof(float)), count, x.Cols, x.Stride);

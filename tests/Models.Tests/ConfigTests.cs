@@ -15,8 +15,8 @@ public class ConfigTests
         Assert.Equal((TinyModel.Vocabulary, TinyModel.Width, TinyModel.Layers), (config.VocabularySize, config.Width, config.LayerCount));
         Assert.Equal((TinyModel.Heads, TinyModel.HeadLength, TinyModel.HeadLength), (config.HeadCount, config.KeyLength, config.ValueLength));
         Assert.Equal([2, 2, 2], config.KvHeadCounts);
-        Assert.Equal((TinyModel.Experts, TinyModel.ExpertsUsed), (config.ExpertCount, config.ExpertUsedCount));
-        Assert.Equal(TinyModel.ExpertFeedForward, config.ExpertFeedForwardLength);
+        Assert.Equal((TinyModel.Experts, TinyModel.ExpertsUsed), (config.Experts?.Count, config.Experts?.UsedCount));
+        Assert.Equal(TinyModel.ExpertFeedForward, config.Experts?.FeedForwardLength);
         Assert.Equal((TinyModel.Context, 1e-5f), (config.ContextLength, config.NormEpsilon));
         Assert.Equal((RopeScaling.None, 10000f, 8), (config.Rope.Scaling, config.Rope.Base, config.Rope.Dimensions));
     }

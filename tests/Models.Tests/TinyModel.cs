@@ -7,13 +7,14 @@ namespace Quern.Models.Tests;
 public sealed class TinyModel
 {
     public const int Width = 32, Heads = 4, KvHeads = 2, HeadLength = 8, FeedForward = 48, Vocabulary = 64, Layers = 3, Context = 256;
-    public const int Experts = 5, ExpertsUsed = 2, ExpertFeedForward = 24;
+    public const int Experts = 5, ExpertsUsed = 2, ExpertFeedForward = 24, SharedFeedForward = 40;
     private readonly Random _random;
     private readonly string _architecture;
+    private readonly TinyTraits _traits;
 
     public TinyModel(string architecture, int seed = 1)
     {
-        (_architecture, _random) = (architecture, new Random(seed));
+        (_architecture, _traits, _random) = (architecture, TinyTraits.Of(architecture), new Random(seed));
         Metadata["general.architecture"] = architecture;
         Set("context_length", (uint)Context);
         Set("embedding_length", (uint)Width);
@@ -23,8 +24,12 @@ public sealed class TinyModel
         Set("attention.head_count_kv", (uint)KvHeads);
         Set("attention.layer_norm_rms_epsilon", 1e-5f);
         Matrix("token_embd.weight", Vocabulary, Width);
-        Gain("output_norm.weight", Width);
-        for (int layer = 0; layer < Layers; layer++) AddLayer($"blk.{layer}.");
+        Norm("output_norm");
+        if (_traits.Positions) Matrix("position_embd.weight", Context, Width);
+        if (_traits.EmbeddingNorm) Norm("token_embd_norm");
+        if (_traits.LogitBias) Bias("output.bias", Vocabulary);
+        foreach ((string key, object value) in _traits.Keys) Set(key, value);
+        for (int layer = 0; layer < Layers; layer++) AddLayer(layer);
     }
 
     /// <summary>Metadata by key; the type of a value is the type in the file.</summary>
@@ -71,33 +76,45 @@ public sealed class TinyModel
         return GgufFile.FromBytes(stream.ToArray(), "tiny.gguf");
     }
 
-    private void AddLayer(string prefix)
+    private void AddLayer(int layer)
     {
-        Gain(prefix + "attn_norm.weight", Width);
-        Gain(prefix + "ffn_norm.weight", Width);
-        Matrix(prefix + "attn_output.weight", Width, Heads * HeadLength);
-        bool fused = _architecture == "phi3", experts = _architecture == "qwen3moe";
-        if (fused)
+        string prefix = $"blk.{layer}.";
+        foreach (string norm in _traits.Norms) Norm(prefix + norm);
+        AddAttention(prefix + "attn_");
+        TinyFeedForward kind = layer < _traits.DenseLayers ? TinyFeedForward.Gated : _traits.FeedForward;
+        if (kind == TinyFeedForward.Experts) AddExperts(prefix + "ffn_");
+        else AddFeedForward(prefix + "ffn_", "", kind, FeedForward);
+    }
+
+    private void AddAttention(string prefix)
+    {
+        int queries = Heads * HeadLength, keys = KvHeads * HeadLength;
+        foreach ((string name, int rows) in _traits.FusedQkv ? [("qkv", queries + (2 * keys))] : new[] { ("q", queries), ("k", keys), ("v", keys) })
         {
-            Matrix(prefix + "attn_qkv.weight", (Heads + (2 * KvHeads)) * HeadLength, Width);
-            Matrix(prefix + "ffn_up.weight", 2 * FeedForward, Width);
-        }
-        else
-        {
-            Matrix(prefix + "attn_q.weight", Heads * HeadLength, Width);
-            Matrix(prefix + "attn_k.weight", KvHeads * HeadLength, Width);
-            Matrix(prefix + "attn_v.weight", KvHeads * HeadLength, Width);
+            Matrix($"{prefix}{name}.weight", rows, Width);
+            if (_traits.QkvBias) Bias($"{prefix}{name}.bias", rows);
         }
 
-        if (!fused && !experts)
+        if (_traits.HeadNorms || _traits.WidthNorms)
         {
-            Matrix(prefix + "ffn_gate.weight", FeedForward, Width);
-            Matrix(prefix + "ffn_up.weight", FeedForward, Width);
+            Gain(prefix + "q_norm.weight", _traits.HeadNorms ? HeadLength : queries);
+            Gain(prefix + "k_norm.weight", _traits.HeadNorms ? HeadLength : keys);
         }
 
-        if (experts) AddExperts(prefix);
-        else Matrix(prefix + "ffn_down.weight", Width, FeedForward);
-        AddExtras(prefix);
+        if (_traits.Sinks) Bias(prefix + "sinks.weight", Heads);
+        Matrix(prefix + "output.weight", Width, queries);
+        if (_traits.OutputBias) Bias(prefix + "output.bias", Width);
+    }
+
+    private void AddFeedForward(string prefix, string suffix, TinyFeedForward kind, int length)
+    {
+        int up = kind == TinyFeedForward.FusedGate ? 2 * length : length;
+        if (kind == TinyFeedForward.Gated) Matrix($"{prefix}gate{suffix}.weight", length, Width);
+        Matrix($"{prefix}up{suffix}.weight", up, Width);
+        Matrix($"{prefix}down{suffix}.weight", Width, length);
+        if (!_traits.FeedForwardBias) return;
+        Bias($"{prefix}up{suffix}.bias", up);
+        Bias($"{prefix}down{suffix}.bias", Width);
     }
 
     private void AddExperts(string prefix)
@@ -105,31 +122,25 @@ public sealed class TinyModel
         Set("expert_count", (uint)Experts);
         Set("expert_used_count", (uint)ExpertsUsed);
         Set("expert_feed_forward_length", (uint)ExpertFeedForward);
-        Matrix(prefix + "ffn_gate_inp.weight", Experts, Width);
-        Matrix(prefix + "ffn_gate_exps.weight", ExpertFeedForward, Width, Experts);
-        Matrix(prefix + "ffn_up_exps.weight", ExpertFeedForward, Width, Experts);
-        Matrix(prefix + "ffn_down_exps.weight", Width, ExpertFeedForward, Experts);
+        Matrix(prefix + "gate_inp.weight", Experts, Width);
+        if (_traits.FeedForwardBias) Bias(prefix + "gate_inp.bias", Experts);
+        foreach ((string name, int rows, int cols) in new[] { ("gate", ExpertFeedForward, Width), ("up", ExpertFeedForward, Width), ("down", Width, ExpertFeedForward) })
+        {
+            Matrix($"{prefix}{name}_exps.weight", rows, cols, Experts);
+            if (_traits.FeedForwardBias) Add($"{prefix}{name}_exps.bias", [rows, Experts], rows * Experts, 0, 0.3);
+        }
+
+        if (!_traits.SharedExpert.Shared) return;
+        Set("expert_shared_feed_forward_length", (uint)SharedFeedForward);
+        AddFeedForward(prefix, "_shexp", TinyFeedForward.Gated, SharedFeedForward);
+        if (_traits.SharedExpert.Gate) Matrix(prefix + "gate_inp_shexp.weight", 1, Width);
     }
 
-    private void AddExtras(string prefix)
+    private void Norm(string name)
     {
-        if (_architecture == "qwen2")
-        {
-            Bias(prefix + "attn_q.bias", Heads * HeadLength);
-            Bias(prefix + "attn_k.bias", KvHeads * HeadLength);
-            Bias(prefix + "attn_v.bias", KvHeads * HeadLength);
-        }
-
-        if (_architecture is "qwen3" or "qwen3moe" or "gemma3")
-        {
-            Gain(prefix + "attn_q_norm.weight", HeadLength);
-            Gain(prefix + "attn_k_norm.weight", HeadLength);
-        }
-
-        if (_architecture is not ("gemma2" or "gemma3")) return;
-        Set("attention.sliding_window", 6u);
-        Gain(prefix + "post_attention_norm.weight", Width);
-        Gain(prefix + "post_ffw_norm.weight", Width);
+        if (_traits.Norm == TinyNorm.None) return;
+        Gain(name + ".weight", Width);
+        if (_traits.Norm == TinyNorm.GainAndBias) Bias(name + ".bias", Width);
     }
 
     private void Add(string name, long[] shape, int count, double mean, double deviation)

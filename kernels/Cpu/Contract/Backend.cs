@@ -85,6 +85,17 @@ public abstract class Backend : IDisposable
     /// <param name="y">[n, groups × length]; may be <paramref name="x"/>.</param>
     public abstract void RmsNorm(Tensor x, WeightVector gain, float epsilon, Tensor y);
 
+    /// <summary>
+    /// <c>y = (x − mean(x)) / √(var(x) + ε) · gain + bias</c> for each group of <paramref name="length"/> values. Source: Ba et al. 2016, arXiv 1607.06450.
+    /// </summary>
+    /// <param name="x">[n, groups × length].</param>
+    /// <param name="length">Values of a group: a whole row, or each head of it.</param>
+    /// <param name="gain">[length], [groups × length], or null for ones.</param>
+    /// <param name="bias">Of the same length as the gain, or null for zeros.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="y">[n, groups × length]; may be <paramref name="x"/>.</param>
+    public abstract void LayerNorm(Tensor x, int length, WeightVector? gain, WeightVector? bias, float epsilon, Tensor y);
+
     /// <summary>Cosines and sines for a rotary encoding at the batch's positions, computed once a pass and used by every layer.</summary>
     /// <param name="table">Frequencies and magnitude.</param>
     /// <param name="positions">n positions.</param>
@@ -126,11 +137,23 @@ public abstract class Backend : IDisposable
     /// <param name="y">[n, width]; may be a source.</param>
     public abstract void Gate(Tensor gate, Tensor up, Activation activation, Tensor y);
 
+    /// <summary><c>y = f(x)</c>, all [n, width]; <paramref name="y"/> may be the source.</summary>
+    public abstract void Activate(Tensor x, Activation activation, Tensor y);
+
+    /// <summary><c>y[i] = x[i] / (1 + e^−gate[i])</c>: every row by a gate of its own.</summary>
+    /// <param name="x">[n, width].</param>
+    /// <param name="gate">[n, 1].</param>
+    /// <param name="y">[n, width]; may be <paramref name="x"/>.</param>
+    public abstract void GateRows(Tensor x, Tensor gate, Tensor y);
+
     /// <summary><c>y = a + b</c>, all [n, width]; <paramref name="y"/> may be a source.</summary>
     public abstract void Add(Tensor a, Tensor b, Tensor y);
 
     /// <summary><c>x = x · factor</c>, [n, width].</summary>
     public abstract void Scale(Tensor x, float factor);
+
+    /// <summary><c>x = min(max(x, −limit), limit)</c>, [n, width].</summary>
+    public abstract void Clamp(Tensor x, float limit);
 
     /// <summary><c>x = cap · tanh(x / cap)</c>, [n, width]. Source: Gemma 2, arXiv 2408.00118, section 2.</summary>
     public abstract void SoftCap(Tensor x, float cap);
@@ -147,13 +170,14 @@ public abstract class Backend : IDisposable
     /// <param name="routes">Destination, made for at least n tokens.</param>
     public abstract void Route(Tensor logits, RouteOptions options, ExpertRoutes routes);
 
-    /// <summary>The product of every routed pair with its expert's matrix: <c>y[r] = x[token of r or r] W[expert of r]ᵀ</c>.</summary>
+    /// <summary>The product of every routed pair with its expert's matrix: <c>y[r] = x[token of r or r] W[expert of r]ᵀ + bias[expert of r]</c>.</summary>
     /// <param name="x">[n, cols] (one row a token, when <paramref name="byToken"/>), or [pairs, cols] in the order of the routes.</param>
     /// <param name="byToken">Whether rows of <paramref name="x"/> are tokens.</param>
     /// <param name="weights">[experts, rows, cols].</param>
+    /// <param name="bias">[experts, rows] or null.</param>
     /// <param name="routes">The routes.</param>
     /// <param name="y">[pairs, rows].</param>
-    public abstract void MatMulExperts(Tensor x, bool byToken, WeightMatrix weights, ExpertRoutes routes, Tensor y);
+    public abstract void MatMulExperts(Tensor x, bool byToken, WeightMatrix weights, WeightVector? bias, ExpertRoutes routes, Tensor y);
 
     /// <summary><c>y[token] = Σ weight of r · x[r]</c> over the routed pairs r of the token.</summary>
     /// <param name="x">[pairs, width].</param>

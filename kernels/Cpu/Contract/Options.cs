@@ -1,6 +1,6 @@
 namespace Quern.Kernels.Cpu;
 
-/// <summary>The function of a gated unit.</summary>
+/// <summary>The function of a feed-forward network.</summary>
 public enum Activation
 {
     /// <summary><c>x / (1 + e^−x)</c>. Source: Elfwing et al. 2017, arXiv 1702.03118.</summary>
@@ -8,6 +8,14 @@ public enum Activation
 
     /// <summary><c>x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))</c>. Source: Hendrycks and Gimpel 2016, arXiv 1606.08415.</summary>
     Gelu,
+
+    /// <summary><c>max(x, 0)²</c>. Source: So et al. 2021, arXiv 2109.08668.</summary>
+    ReluSquared,
+
+    /// <summary>
+    /// <c>x / (1 + e^−αx)</c> of <c>min(x, 7)</c>, with α = 1.702; a gated unit multiplies it with <c>clamp(up, −7, 7) + 1</c>. Source: OpenAI 2025, arXiv 2508.10925, gpt-oss.
+    /// </summary>
+    ClampedSwish,
 }
 
 /// <summary>Which two values of a head a rotation turns.</summary>
@@ -60,11 +68,28 @@ public readonly record struct AttentionOptions(int Heads, float Scale, float Sof
 /// <param name="Y">[n, rows].</param>
 public readonly record struct Product(WeightMatrix Weights, WeightVector? Bias, Tensor Y);
 
+/// <summary>How a router's logits become scores.</summary>
+public enum RouterScore
+{
+    /// <summary>Softmax over all experts.</summary>
+    Softmax,
+
+    /// <summary>Each logit's sigmoid. Source: DeepSeek-AI 2024, arXiv 2412.19437, equation 15.</summary>
+    Sigmoid,
+}
+
 /// <summary>How a router's logits become weights.</summary>
 /// <param name="TopK">Experts for a token.</param>
-/// <param name="Normalise">Whether the weights of the chosen experts are divided by their sum after the softmax over all experts.</param>
+/// <param name="Normalise">Whether the scores of the chosen experts are divided by their sum.</param>
 /// <param name="Scale">Factor on the weights.</param>
-public readonly record struct RouteOptions(int TopK, bool Normalise, float Scale = 1);
+public readonly record struct RouteOptions(int TopK, bool Normalise, float Scale = 1)
+{
+    /// <summary>How logits become scores.</summary>
+    public RouterScore Score { get; init; }
+
+    /// <summary>Null, or [experts] what is added to scores for choosing, not for weighing. Source: DeepSeek-AI 2024, arXiv 2412.19437, equation 16.</summary>
+    public WeightVector? SelectionBias { get; init; }
+}
 
 /// <summary>
 /// Which experts compute which tokens, sorted by expert: pair r is token <see cref="Tokens"/>[r] with <see cref="Weights"/>[r]; the pairs of expert e are

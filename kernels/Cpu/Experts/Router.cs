@@ -1,8 +1,8 @@
 namespace Quern.Kernels.Cpu.Experts;
 
 /// <summary>
-/// Chooses the experts of every token: softmax over all experts, the k largest (of equals the lower number), their weights divided by their sum where asked; then a
-/// counting sort by expert. Source: Jiang et al. 2024 (Mixtral), arXiv 2401.04088, section 2.1.
+/// Chooses the experts of every token: scores of all experts, the k largest (of equals the lower number), their weights divided by their sum where asked; then a
+/// counting sort by expert. Source: Jiang et al. 2024 (Mixtral), arXiv 2401.04088, section 2.1; DeepSeek-AI 2024, arXiv 2412.19437, section 2.1.2 (sigmoid, selection bias).
 /// </summary>
 internal static class Router
 {
@@ -39,18 +39,40 @@ internal static class Router
 
     private static void Choose(ReadOnlySpan<float> logits, RouteOptions options, Span<int> chosen, Span<float> weights)
     {
+        // Both scores grow with the logit, so that only a bias asks for the scores themselves.
+        Span<float> biased = stackalloc float[options.SelectionBias is null ? 0 : logits.Length];
+        ReadOnlySpan<float> keys = options.SelectionBias is { } bias ? Biased(logits, options.Score, bias.AsSpan(), biased) : logits;
         for (int i = 0; i < chosen.Length; i++)
         {
             int best = -1;
-            for (int e = 0; e < logits.Length; e++)
-                if ((best < 0 || logits[e] > logits[best]) && !chosen[..i].Contains(e)) best = e;
+            for (int e = 0; e < keys.Length; e++)
+                if ((best < 0 || keys[e] > keys[best]) && !chosen[..i].Contains(e)) best = e;
             chosen[i] = best;
         }
 
-        float top = logits[chosen[0]], all = 0, sum = 0;
-        foreach (float logit in logits) all += MathF.Exp(logit - top);
-        for (int i = 0; i < chosen.Length; i++) sum += weights[i] = MathF.Exp(logits[chosen[i]] - top) / all;
+        (float top, float all) = Softmax(logits);
+        float sum = 0;
+        for (int i = 0; i < chosen.Length; i++) sum += weights[i] = Score(logits[chosen[i]], options.Score, top, all);
         float factor = options.Normalise ? options.Scale / sum : options.Scale;
         for (int i = 0; i < chosen.Length; i++) weights[i] *= factor;
+    }
+
+    private static ReadOnlySpan<float> Biased(ReadOnlySpan<float> logits, RouterScore score, ReadOnlySpan<float> bias, Span<float> keys)
+    {
+        (float top, float all) = Softmax(logits);
+        for (int e = 0; e < keys.Length; e++) keys[e] = Score(logits[e], score, top, all) + bias[e];
+        return keys;
+    }
+
+    private static float Score(float logit, RouterScore score, float top, float all) =>
+        score == RouterScore.Sigmoid ? 1 / (1 + MathF.Exp(-logit)) : MathF.Exp(logit - top) / all;
+
+    /// <summary>The largest logit, and the sum of the exponentials below it.</summary>
+    private static (float Top, float Sum) Softmax(ReadOnlySpan<float> logits)
+    {
+        float top = float.NegativeInfinity, sum = 0;
+        foreach (float logit in logits) top = MathF.Max(top, logit);
+        foreach (float logit in logits) sum += MathF.Exp(logit - top);
+        return (top, sum);
     }
 }

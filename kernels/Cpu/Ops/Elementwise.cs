@@ -25,18 +25,11 @@ internal readonly struct Capped(float cap) : IElementwise
     public Vector512<float> Apply(Vector512<float> a, Vector512<float> b) => VectorMath.Tanh(a * Vector512.Create(1 / _cap)) * Vector512.Create(_cap);
 }
 
-/// <summary><c>silu(a) · b</c>. Source: arXiv 1702.03118, arXiv 2002.05202.</summary>
-internal readonly struct SiluGate : IElementwise
+/// <summary><c>min(max(a, −limit), limit)</c>.</summary>
+internal readonly struct Clamped(float limit) : IElementwise
 {
-    public Vector512<float> Apply(Vector512<float> a, Vector512<float> b) => a * VectorMath.Sigmoid(a) * b;
-}
+    private readonly float _limit = limit;
 
-/// <summary><c>gelu(a) · b</c> by the tanh formula, as <c>a · sigmoid(2 √(2/π) (a + 0.044715 a³))</c>. Source: arXiv 1606.08415.</summary>
-internal readonly struct GeluGate : IElementwise
-{
-    public Vector512<float> Apply(Vector512<float> a, Vector512<float> b)
-    {
-        Vector512<float> cubic = Vector512.FusedMultiplyAdd(a * a, Vector512.Create(0.044715f), Vector512<float>.One);
-        return a * VectorMath.Sigmoid(a * cubic * Vector512.Create(1.5957691216f)) * b;
-    }
+    public Vector512<float> Apply(Vector512<float> a, Vector512<float> b) =>
+        Vector512.Min(Vector512.Max(a, Vector512.Create(-_limit)), Vector512.Create(_limit));
 }

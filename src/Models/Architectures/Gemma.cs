@@ -12,10 +12,11 @@ namespace Quern.Models.Architectures;
 /// </code>
 /// Source: Gemma team 2024, arXiv 2403.08295.
 /// </summary>
-internal sealed class Gemma : PreNormModel
+internal sealed class Gemma(WeightBinder weights, ModelConfig config, int contextLength)
+    : BlockModel(weights, config, StyleOf(config), Rotary.Bind(weights, config, contextLength))
 {
-    private static readonly PreNormStyle Style = new(new AttentionStyle(RopePairing.Halves)) { Activation = Activation.Gelu };
-
-    public Gemma(WeightBinder weights, ModelConfig config, int contextLength)
-        : base(weights, config, Style, Rotary.Bind(weights, config, contextLength)) => EmbeddingScale = MathF.Sqrt(config.Width);
+    private static BlockStyle StyleOf(ModelConfig config) => new(new AttentionStyle(RopePairing.Halves), new FeedForwardStyle(Activation.Gelu))
+    {
+        EmbeddingScale = MathF.Sqrt(config.Width),
+    };
 }

@@ -12,33 +12,30 @@ namespace Quern.Models.Architectures;
 /// </code>
 /// Source: Gemma team 2025, arXiv 2503.19786.
 /// </summary>
-internal sealed class Gemma3 : PreNormModel
+internal sealed class Gemma3(WeightBinder weights, ModelConfig config, int contextLength)
+    : BlockModel(weights, config, StyleOf(config), Rotary.Bind(weights, config, contextLength), LocalRope(config))
 {
     /// <summary>The one size (27B) whose scores are scaled by width/heads is known by its layers.</summary>
     private const int LayersOf27B = 62;
 
     private const float UsualLocalBase = 10000;
 
-    public Gemma3(WeightBinder weights, ModelConfig config, int contextLength)
-        : base(weights, config, StyleOf(config), Rotary.Bind(weights, config, contextLength), LocalRope(config)) =>
-        EmbeddingScale = MathF.Sqrt(config.Width);
-
     private static RopeTable LocalRope(ModelConfig config) =>
         Rotary.Plain(config.Rope.Dimensions, config.Rope.LocalBase != 0 ? config.Rope.LocalBase : UsualLocalBase);
 
-    private static PreNormStyle StyleOf(ModelConfig config)
+    private static BlockStyle StyleOf(ModelConfig config)
     {
         int window = config.SlidingWindow ?? 0;
         IReadOnlyList<bool> windowed = window == 0
             ? new bool[config.LayerCount]
             : config.WindowedLayers ?? ModelConfig.PeriodicWindows(config.LayerCount, period: 6);
-        return new PreNormStyle(new AttentionStyle(RopePairing.Halves, HeadNorms: true))
+        AttentionStyle attention = new(RopePairing.Halves)
         {
-            Activation = Activation.Gelu,
-            PostNorms = true,
+            Norms = QueryKeyNorm.Heads,
             Scale = config.LayerCount == LayersOf27B ? 1 / MathF.Sqrt(config.Width / config.HeadCount) : null,
             Windows = [.. windowed.Select(here => here ? window : 0)],
             Ropes = [.. windowed.Select(here => here ? 1 : 0)],
         };
+        return new BlockStyle(attention, new FeedForwardStyle(Activation.Gelu)) { EmbeddingScale = MathF.Sqrt(config.Width), Norms = NormPlaces.BothSides };
     }
 }

@@ -12,7 +12,7 @@ namespace Quern.Models.Architectures;
 /// Source: Touvron et al. 2023, arXiv 2302.13971; Llama team 2024, arXiv 2407.21783; Jiang et al. 2024, arXiv 2401.04088.
 /// </summary>
 internal sealed class Llama(WeightBinder weights, ModelConfig config, int contextLength)
-    : PreNormModel(weights, config, Style, Rotary.Bind(weights, config, contextLength))
+    : BlockModel(weights, config, Style, Rotary.Bind(weights, config, contextLength))
 {
-    private static readonly PreNormStyle Style = new(new AttentionStyle(RopePairing.Interleaved));
+    private static readonly BlockStyle Style = new(new AttentionStyle(RopePairing.Interleaved), new FeedForwardStyle(Activation.Silu));
 }

@@ -12,18 +12,15 @@ namespace Quern.Models.Architectures;
 /// Source: Microsoft 2024, arXiv 2404.14219.
 /// </summary>
 internal sealed class Phi3(WeightBinder weights, ModelConfig config, int contextLength)
-    : PreNormModel(weights, config, StyleOf(config), Rotary.Bind(weights, config, contextLength))
+    : BlockModel(weights, config, StyleOf(config), Rotary.Bind(weights, config, contextLength))
 {
     /// <summary>Early files of the 4k models lack the key; the window is that of their published configuration.</summary>
     private const int WindowOf4kModels = 2047;
 
-    private static PreNormStyle StyleOf(ModelConfig config)
+    private static BlockStyle StyleOf(ModelConfig config)
     {
         int window = config.SlidingWindow ?? (config.ContextLength == 4096 && config.LayerCount is 32 or 40 ? WindowOf4kModels : 0);
-        return new PreNormStyle(new AttentionStyle(RopePairing.Halves))
-        {
-            FusedGate = true,
-            Windows = [.. Enumerable.Repeat(window, config.LayerCount)],
-        };
+        AttentionStyle attention = new(RopePairing.Halves) { Windows = [.. Enumerable.Repeat(window, config.LayerCount)] };
+        return new BlockStyle(attention, new FeedForwardStyle(Activation.Silu, FeedForwardKind.FusedGate));
     }
 }

@@ -12,7 +12,7 @@ namespace Quern.Models.Architectures;
 /// Source: Qwen team 2024, arXiv 2407.10671.
 /// </summary>
 internal sealed class Qwen2(WeightBinder weights, ModelConfig config, int contextLength)
-    : PreNormModel(weights, config, Style, Rotary.Bind(weights, config, contextLength))
+    : BlockModel(weights, config, Style, Rotary.Bind(weights, config, contextLength))
 {
-    private static readonly PreNormStyle Style = new(new AttentionStyle(RopePairing.Halves, QkvBias: true));
+    private static readonly BlockStyle Style = new(new AttentionStyle(RopePairing.Halves) { QkvBias = true }, new FeedForwardStyle(Activation.Silu));
 }

@@ -12,7 +12,8 @@ namespace Quern.Models.Architectures;
 /// Source: Qwen team 2025, arXiv 2505.09388.
 /// </summary>
 internal sealed class Qwen3(WeightBinder weights, ModelConfig config, int contextLength)
-    : PreNormModel(weights, config, Style, Rotary.Bind(weights, config, contextLength))
+    : BlockModel(weights, config, Style, Rotary.Bind(weights, config, contextLength))
 {
-    private static readonly PreNormStyle Style = new(new AttentionStyle(RopePairing.Halves, HeadNorms: true));
+    private static readonly BlockStyle Style =
+        new(new AttentionStyle(RopePairing.Halves) { Norms = QueryKeyNorm.Heads }, new FeedForwardStyle(Activation.Silu));
 }

@@ -30,6 +30,9 @@ internal sealed class ConfigReader(GgufFile file, string architecture)
         return value >= 0 && float.IsFinite(value) ? value : throw Error(suffix, $"it holds {value}; expected a finite number of at least 0");
     }
 
+    /// <summary>A number above 0, or null where the file lacks the key or holds 0, which stands for the same.</summary>
+    public float? PositiveNumber(string suffix) => NumberOr(suffix, 0) is var value and not 0 ? value : null;
+
     /// <summary>An integer of at least <paramref name="smallest"/> for each layer, from one number or an array.</summary>
     public int[] PerLayer(string suffix, int layers, int smallest)
     {

@@ -38,14 +38,8 @@ public sealed record ModelConfig
     /// <summary>Tokens of the longest context that the model was trained for.</summary>
     public required int ContextLength { get; init; }
 
-    /// <summary>Experts of a layer; 0 in a dense model.</summary>
-    public int ExpertCount { get; init; }
-
-    /// <summary>Experts that compute a token.</summary>
-    public int ExpertUsedCount { get; init; }
-
-    /// <summary>Inner width of an expert; 0 in a dense model.</summary>
-    public int ExpertFeedForwardLength { get; init; }
+    /// <summary>The experts; null in a dense model.</summary>
+    public ExpertConfig? Experts { get; init; }
 
     /// <summary>ε of the norms.</summary>
     public required float NormEpsilon { get; init; }
@@ -64,6 +58,27 @@ public sealed record ModelConfig
 
     /// <summary>c in <c>c · tanh(l / c)</c> on logits; 0 without.</summary>
     public float LogitSoftCap { get; init; }
+
+    /// <summary>Factor on scores; null where the file leaves it to the architecture.</summary>
+    public float? AttentionScale { get; init; }
+
+    /// <summary>Largest magnitude of a query's, key's or value's number; 0 for any.</summary>
+    public float QkvClamp { get; init; }
+
+    /// <summary>b of a linear bias on scores; 0 where the file does not say it.</summary>
+    public float AlibiMaxBias { get; init; }
+
+    /// <summary>Whether both branches of a layer start from the same residual stream; null where the file leaves it to the architecture.</summary>
+    public bool? ParallelResidual { get; init; }
+
+    /// <summary>Factor on the embeddings; null where the file leaves it to the architecture.</summary>
+    public float? EmbeddingScale { get; init; }
+
+    /// <summary>Factor on what a branch adds; null where the file leaves it to the architecture.</summary>
+    public float? ResidualScale { get; init; }
+
+    /// <summary>What logits are multiplied with or divided by, as the architecture says; null where the file does not say it.</summary>
+    public float? LogitScale { get; init; }
 
     /// <summary>Reads the metadata of a file.</summary>
     /// <exception cref="GgufFormatException">A key is missing or of another type.</exception>
@@ -88,7 +103,6 @@ public sealed record ModelConfig
         int keyLength = HeadLength(keys, "attention.key_length", width, heads);
         int contextLength = keys.Positive("context_length");
         int feedForward = keys.Has("feed_forward_length") ? keys.SharedByLayers("feed_forward_length", layers) : 0;
-        int experts = keys.CountOr("expert_count", 0);
         int window = keys.CountOr("attention.sliding_window", 0);
         return new ModelConfig
         {
@@ -103,15 +117,20 @@ public sealed record ModelConfig
             ValueLength = HeadLength(keys, "attention.value_length", width, heads),
             FeedForwardLength = feedForward,
             ContextLength = contextLength,
-            ExpertCount = experts,
-            ExpertUsedCount = experts == 0 ? 0 : ExpertsUsed(keys, experts),
-            ExpertFeedForwardLength = experts == 0 ? 0 : keys.PositiveOr("expert_feed_forward_length", feedForward),
+            Experts = ExpertConfig.Read(keys, feedForward),
             NormEpsilon = keys.NumberOr("attention.layer_norm_rms_epsilon", keys.NumberOr("attention.layer_norm_epsilon", 1e-5f)),
             Rope = RopeConfig.Read(keys, keyLength, contextLength),
             SlidingWindow = keys.Has("attention.sliding_window") ? window : null,
             WindowedLayers = Windows(keys, layers),
             AttentionSoftCap = keys.NumberOr("attn_logit_softcapping", 0),
             LogitSoftCap = keys.NumberOr("final_logit_softcapping", 0),
+            AttentionScale = keys.PositiveNumber("attention.scale"),
+            QkvClamp = keys.NumberOr("attention.clamp_kqv", 0),
+            AlibiMaxBias = keys.NumberOr("attention.max_alibi_bias", 0),
+            ParallelResidual = keys.Has("use_parallel_residual") ? file.Metadata.GetBool(keys.Key("use_parallel_residual")) : null,
+            EmbeddingScale = keys.PositiveNumber("embedding_scale"),
+            ResidualScale = keys.PositiveNumber("residual_scale"),
+            LogitScale = keys.PositiveNumber("logit_scale"),
         };
     }
 
@@ -141,12 +160,6 @@ public sealed record ModelConfig
         return width % heads == 0
             ? width / heads
             : throw keys.Error(suffix, $"the file does not have it, and {heads} heads do not divide the width {width}");
-    }
-
-    private static int ExpertsUsed(ConfigReader keys, int experts)
-    {
-        int used = keys.Positive("expert_used_count");
-        return used <= experts ? used : throw keys.Error("expert_used_count", $"it holds {used}; expected at most {experts}, the number of experts");
     }
 
     /// <summary>The rows of the embedding: the one place that every file agrees with itself.</summary>

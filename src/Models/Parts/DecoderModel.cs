@@ -3,35 +3,61 @@ using Quern.Kernels.Cpu;
 
 namespace Quern.Models.Parts;
 
+/// <summary>What a family says about what lies around its layers.</summary>
+internal abstract record StreamStyle
+{
+    /// <summary>The model's norms.</summary>
+    public NormStyle Norm { get; init; }
+
+    /// <summary>Whether a learned vector of its position is added to a token's embedding. Source: Gehring et al. 2017, arXiv 1705.03122, section 3.1.</summary>
+    public bool LearnedPositions { get; init; }
+
+    /// <summary>Whether embeddings are normed.</summary>
+    public bool EmbeddingNorm { get; init; }
+
+    /// <summary>Factor on the embeddings.</summary>
+    public float EmbeddingScale { get; init; } = 1;
+
+    /// <summary>Whether the output matrix has a bias.</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Factor on the logits.</summary>
+    public float LogitScale { get; init; } = 1;
+}
+
 /// <summary>
 /// What decoders share: tokens become rows of a residual stream, every layer adds an attention and a feed-forward branch to it, and its last
 /// norm times the output matrix gives the logits. A family says what its layers do.
 /// </summary>
 internal abstract class DecoderModel : Model
 {
+    private readonly StreamStyle _style;
     private readonly WeightMatrix _embedding;
-    private readonly WeightVector _outputNorm;
+    private readonly WeightMatrix? _positions;
+    private readonly Norm? _embeddingNorm;
+    private readonly Norm _outputNorm;
     private readonly WeightMatrix _output;
+    private readonly WeightVector? _outputBias;
     private readonly PassSizes _sizes;
     private readonly RopeTable[] _ropes;
     private readonly Tensor[] _angles;
     private ExpertRoutes? _routes;
 
-    protected DecoderModel(WeightBinder weights, ModelConfig config, params RopeTable[] ropes)
+    protected DecoderModel(WeightBinder weights, ModelConfig config, StreamStyle style, RopeTable[] ropes)
         : base(config, [.. config.KvHeadCounts.Select(heads => new KvLayer(heads, config.KeyLength, config.ValueLength))])
     {
-        _sizes = PassSizes.Of(config);
+        (_style, _sizes) = (style, PassSizes.Of(config));
         (_ropes, _angles) = (ropes, new Tensor[ropes.Length]);
         WeightMatrix? output = weights.MatrixIfPresent("output.weight", config.VocabularySize, config.Width);
         _embedding = output is null
             ? weights.Matrix("token_embd.weight", config.VocabularySize, config.Width)
             : weights.Table("token_embd.weight", config.VocabularySize, config.Width);
-        _outputNorm = weights.Vector("output_norm.weight", config.Width);
+        if (style.LearnedPositions) _positions = weights.Table("position_embd.weight", config.ContextLength, config.Width);
+        if (style.EmbeddingNorm) _embeddingNorm = new Norm(weights, "token_embd_norm", style.Norm, config.Width, config.NormEpsilon);
+        _outputNorm = new Norm(weights, "output_norm", style.Norm, config.Width, config.NormEpsilon);
         _output = output ?? _embedding;
+        if (style.OutputBias) _outputBias = weights.Vector("output.bias", config.VocabularySize);
     }
-
-    /// <summary>Factor on the embeddings.</summary>
-    protected float EmbeddingScale { get; init; } = 1;
 
     public sealed override void Forward(Batch batch, KvCache cache, Backend backend, Tensor logits)
     {
@@ -46,8 +72,7 @@ internal abstract class DecoderModel : Model
         }
 
         Pass pass = new(batch, cache, backend, _sizes, _angles, _routes);
-        backend.Embed(_embedding, batch.Tokens, pass.X);
-        if (EmbeddingScale != 1) backend.Scale(pass.X, EmbeddingScale);
+        Embed(pass);
         for (int layer = 0; layer < Config.LayerCount; layer++)
         {
             Attend(layer, pass);
@@ -60,16 +85,33 @@ internal abstract class DecoderModel : Model
             Transform(layer, pass);
         }
 
-        backend.RmsNorm(pass.X, _outputNorm, Config.NormEpsilon, pass.Normed);
-        backend.MatMul(pass.Normed, _output, null, logits);
+        _outputNorm.Forward(backend, pass.X, pass.Normed);
+        backend.MatMul(pass.Normed, _output, _outputBias, logits);
+        if (_style.LogitScale != 1) backend.Scale(logits, _style.LogitScale);
         if (Config.LogitSoftCap != 0) backend.SoftCap(logits, Config.LogitSoftCap);
     }
 
-    /// <summary>The first half of a layer: tokens look at each other. <c>x = x + …</c> for every row of the batch.</summary>
+    /// <summary>
+    /// The first half of a layer: tokens look at each other. <c>x = x + …</c> for every row of the batch; what it leaves in <see cref="Pass.Normed"/> is there in the second half.
+    /// </summary>
     protected abstract void Attend(int layer, in Pass pass);
 
     /// <summary>The second half of a layer: every token by itself; in the last layer only those whose logits are wanted.</summary>
     protected abstract void Transform(int layer, in Pass pass);
+
+    private void Embed(in Pass pass)
+    {
+        Backend backend = pass.Backend;
+        backend.Embed(_embedding, pass.Batch.Tokens, pass.X);
+        if (_style.EmbeddingScale != 1) backend.Scale(pass.X, _style.EmbeddingScale);
+        if (_positions is not null)
+        {
+            backend.Embed(_positions, pass.Batch.Positions, pass.Branch);
+            backend.Add(pass.X, pass.Branch, pass.X);
+        }
+
+        _embeddingNorm?.Forward(backend, pass.X, pass.X);
+    }
 
     private void Check(Batch batch, KvCache cache, Tensor logits)
     {
@@ -82,5 +124,9 @@ internal abstract class DecoderModel : Model
         foreach (int token in batch.Tokens)
             if ((uint)token >= (uint)Config.VocabularySize)
                 throw new ArgumentException($"token {token} is not in the vocabulary of {Config.VocabularySize}", nameof(batch));
+        if (_positions is null) return;
+        foreach (int position in batch.Positions)
+            if (position >= _positions.Rows)
+                throw new ArgumentException($"position {position} has no embedding; the model has learned {_positions.Rows}", nameof(batch));
     }
 }

@@ -6,7 +6,7 @@ namespace Quern.Models.Parts;
 /// <param name="Width">Residual stream.</param>
 /// <param name="Qkv">Queries, keys and values of a token.</param>
 /// <param name="Attended">Result of all heads.</param>
-/// <param name="FeedForward">Inner width of a dense network, 0 without.</param>
+/// <param name="FeedForward">Inner width of a dense network or a shared expert, 0 without.</param>
 /// <param name="Experts">Number of experts, 0 without.</param>
 /// <param name="TopK">Experts that compute a token.</param>
 /// <param name="ExpertFeedForward">Inner width of an expert.</param>
@@ -20,10 +20,10 @@ internal readonly record struct PassSizes(int Width, int Qkv, int Attended, int 
             config.Width,
             checked((config.HeadCount * config.KeyLength) + (kvHeads * (config.KeyLength + config.ValueLength))),
             checked(config.HeadCount * config.ValueLength),
-            config.ExpertCount == 0 ? config.FeedForwardLength : 0,
-            config.ExpertCount,
-            config.ExpertUsedCount,
-            config.ExpertFeedForwardLength);
+            config.Experts is { } some ? Math.Max(some.SharedFeedForwardLength, some.LeadingDenseLayers == 0 ? 0 : config.FeedForwardLength) : config.FeedForwardLength,
+            config.Experts?.Count ?? 0,
+            config.Experts?.UsedCount ?? 0,
+            config.Experts?.FeedForwardLength ?? 0);
     }
 }
 
@@ -53,9 +53,9 @@ internal readonly struct Pass
     private Pass(in Pass all, int rows)
     {
         this = all;
-        X = all.Normed.FirstRows(rows);
+        X = all.Branch.FirstRows(rows);
         Normed = all.X.FirstRows(rows);
-        Branch = all.Branch.FirstRows(rows);
+        Branch = all.Normed.FirstRows(rows);
     }
 
     public Batch Batch { get; }
@@ -97,12 +97,13 @@ internal readonly struct Pass
     /// <summary>Down products of every pair [pairs, width].</summary>
     public Tensor ExpertOut { get; }
 
-    /// <summary>Keeps the rows whose logits are wanted.</summary>
+    /// <summary>Keeps the rows whose logits are wanted, of the residual stream and its norm; three tensors change places.</summary>
     public Pass KeepOutputs()
     {
         if (Batch.OutputCount == Batch.TokenCount) return this;
         Pass outputs = new(this, Batch.OutputCount);
         Backend.GatherRows(X, Batch.Outputs, outputs.X);
+        Backend.GatherRows(Normed, Batch.Outputs, outputs.Normed);
         return outputs;
     }
 }

@@ -2,24 +2,26 @@ using Quern.Kernels.Cpu;
 
 namespace Quern.Models.Parts;
 
-/// <summary>What an architecture says about its attention, beyond the sizes in <see cref="ModelConfig"/>.</summary>
-/// <param name="Pairing">Which values a rotation turns together.</param>
-/// <param name="QkvBias">Whether the file must have biases of Q, K and V; where it need not, they are used if they are there.</param>
-/// <param name="HeadNorms">Whether every head of Q and K is normed before it is turned.</param>
-internal readonly record struct AttentionStyle(RopePairing Pairing, bool QkvBias = false, bool HeadNorms = false);
+/// <summary>The part of a layer in which tokens look at each other.</summary>
+internal abstract class Attention
+{
+    /// <param name="pass">The pass; its batch's keys and values are stored on the way.</param>
+    /// <param name="x">[n, width].</param>
+    /// <param name="y">[n, width].</param>
+    public abstract void Forward(in Pass pass, Tensor x, Tensor y);
+}
 
 /// <summary>
-/// Grouped-query attention with a rotary encoding:
-/// <c>y = Wo · attention(turn(norm(Wq x)), turn(norm(Wk x)), Wv x)</c>, norms and biases where the model has them.
-/// Source: Vaswani et al. 2017, arXiv 1706.03762; Ainslie et al. 2023, arXiv 2305.13245; Henry et al. 2020, arXiv 2010.04245 (norms).
+/// Grouped-query attention: <c>y = Wo · attention(turn(norm(Wq x)), turn(norm(Wk x)), Wv x)</c>, rotation, norms and biases where the model has them.
+/// Source: Vaswani et al. 2017, arXiv 1706.03762; Shazeer 2019, arXiv 1911.02150 (one KV head); Ainslie et al. 2023, arXiv 2305.13245 (groups).
 /// </summary>
-internal sealed class SelfAttention
+internal sealed class SelfAttention : Attention
 {
-    private readonly ModelConfig _config;
     private readonly AttentionStyle _style;
     private readonly AttentionOptions _options;
     private readonly int _layer;
-    private readonly int _angles;
+    private readonly int _rope;
+    private readonly int _keyLength;
     private readonly int _queryWidth;
     private readonly int _keyWidth;
     private readonly int _valueWidth;
@@ -31,8 +33,8 @@ internal sealed class SelfAttention
     private readonly WeightVector? _keyBias;
     private readonly WeightMatrix? _value;
     private readonly WeightVector? _valueBias;
-    private readonly WeightVector? _queryNorm;
-    private readonly WeightVector? _keyNorm;
+    private readonly Norm? _queryNorm;
+    private readonly Norm? _keyNorm;
     private readonly WeightMatrix _output;
     private readonly WeightVector? _outputBias;
 
@@ -40,12 +42,11 @@ internal sealed class SelfAttention
     /// <param name="config">Sizes.</param>
     /// <param name="style">What the architecture says.</param>
     /// <param name="layer">Layer number.</param>
-    /// <param name="options">Scale, cap and window of this layer.</param>
-    /// <param name="angles">Which of the pass's tables turns Q and K.</param>
-    public SelfAttention(WeightBinder weights, ModelConfig config, AttentionStyle style, int layer, AttentionOptions options, int angles = 0)
+    public SelfAttention(WeightBinder weights, ModelConfig config, AttentionStyle style, int layer)
     {
-        (_config, _style, _layer, _options, _angles) = (config, style, layer, options, angles);
         int kvHeads = config.KvHeadCounts[layer];
+        (_style, _layer, _keyLength) = (style, layer, config.KeyLength);
+        _rope = style.Pairing is null ? AttentionStyle.NoRope : style.Ropes?[layer] ?? 0;
         _queryWidth = config.HeadCount * config.KeyLength;
         _keyWidth = kvHeads * config.KeyLength;
         _valueWidth = kvHeads * config.ValueLength;
@@ -55,32 +56,26 @@ internal sealed class SelfAttention
         {
             int rows = _queryWidth + _keyWidth + _valueWidth;
             _qkv = weights.Matrix(prefix + "qkv.weight", rows, config.Width);
-            _qkvBias = Bias(weights, prefix + "qkv.bias", rows);
+            _qkvBias = weights.Bias(prefix + "qkv.bias", rows, style.QkvBias);
         }
         else
         {
             _query = weights.Matrix(prefix + "q.weight", _queryWidth, config.Width);
-            _queryBias = Bias(weights, prefix + "q.bias", _queryWidth);
+            _queryBias = weights.Bias(prefix + "q.bias", _queryWidth, style.QkvBias);
             _key = weights.Matrix(prefix + "k.weight", _keyWidth, config.Width);
-            _keyBias = Bias(weights, prefix + "k.bias", _keyWidth);
+            _keyBias = weights.Bias(prefix + "k.bias", _keyWidth, style.QkvBias);
             _value = weights.Matrix(prefix + "v.weight", _valueWidth, config.Width);
-            _valueBias = Bias(weights, prefix + "v.bias", _valueWidth);
+            _valueBias = weights.Bias(prefix + "v.bias", _valueWidth, style.QkvBias);
         }
 
-        if (style.HeadNorms)
-        {
-            _queryNorm = weights.Vector(prefix + "q_norm.weight", config.KeyLength);
-            _keyNorm = weights.Vector(prefix + "k_norm.weight", config.KeyLength);
-        }
-
+        _queryNorm = BindNorm(weights, prefix + "q_norm", config, config.HeadCount);
+        _keyNorm = BindNorm(weights, prefix + "k_norm", config, kvHeads);
+        _options = style.Options(config, layer, style.Sinks ? weights.Vector(prefix + "sinks.weight", config.HeadCount) : null);
         _output = weights.Matrix(prefix + "output.weight", config.Width, config.HeadCount * config.ValueLength);
-        _outputBias = weights.VectorIfPresent(prefix + "output.bias", config.Width);
+        _outputBias = weights.Bias(prefix + "output.bias", config.Width, style.OutputBias);
     }
 
-    /// <param name="pass">The pass; its batch's keys and values are stored on the way.</param>
-    /// <param name="x">[n, width].</param>
-    /// <param name="y">[n, width].</param>
-    public void Forward(in Pass pass, Tensor x, Tensor y)
+    public override void Forward(in Pass pass, Tensor x, Tensor y)
     {
         Backend backend = pass.Backend;
         Tensor qkv = pass.Qkv.Columns(0, _queryWidth + _keyWidth + _valueWidth);
@@ -96,19 +91,25 @@ internal sealed class SelfAttention
             backend.MatMul(x, [new(_query!, _queryBias, queries), new(_key!, _keyBias, keys), new(_value!, _valueBias, values)]);
         }
 
-        if (_queryNorm is not null && _keyNorm is not null)
+        if (_style.Clamp != 0) backend.Clamp(qkv, _style.Clamp);
+        _queryNorm?.Forward(backend, queries, queries);
+        _keyNorm?.Forward(backend, keys, keys);
+        if (_rope != AttentionStyle.NoRope && _style.Pairing is { } pairing)
         {
-            backend.RmsNorm(queries, _queryNorm, _config.NormEpsilon, queries);
-            backend.RmsNorm(keys, _keyNorm, _config.NormEpsilon, keys);
+            backend.Rope(queries, _keyLength, pass.Angles[_rope], pairing);
+            backend.Rope(keys, _keyLength, pass.Angles[_rope], pairing);
         }
 
-        backend.Rope(queries, _config.KeyLength, pass.Angles[_angles], _style.Pairing);
-        backend.Rope(keys, _config.KeyLength, pass.Angles[_angles], _style.Pairing);
         backend.StoreKv(keys, values, pass.Batch, _layer, pass.Cache);
         backend.Attention(queries, pass.Batch, _layer, pass.Cache, _options, pass.Attended);
         backend.MatMul(pass.Attended, _output, _outputBias, y);
     }
 
-    private WeightVector? Bias(WeightBinder weights, string name, int length) =>
-        _style.QkvBias ? weights.Vector(name, length) : weights.VectorIfPresent(name, length);
+    private Norm? BindNorm(WeightBinder weights, string name, ModelConfig config, int heads) => _style.Norms switch
+    {
+        QueryKeyNorm.Heads => new Norm(weights, name, NormStyle.Rms, config.KeyLength, config.NormEpsilon),
+        QueryKeyNorm.EachHead => Norm.OfEachHead(weights, name, heads, config.KeyLength, config.NormEpsilon),
+        QueryKeyNorm.Width => new Norm(weights, name, NormStyle.Rms, heads * config.KeyLength, config.NormEpsilon),
+        _ => null,
+    };
 }

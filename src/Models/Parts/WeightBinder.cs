@@ -36,13 +36,16 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
     public WeightMatrix Experts(string name, int experts, int rows, int cols) => Stack(name, experts, rows, cols, Find(name, [cols, rows, experts]), MatrixUse.Product);
 
     /// <summary>A vector.</summary>
-    public WeightVector Vector(string name, int length)
-    {
-        GgufTensor tensor = Find(name, [length]);
-        WeightVector vector = backend.BindVector(name, Format(tensor), length, tensor.Address);
-        Bound(tensor);
-        return vector;
-    }
+    public WeightVector Vector(string name, int length) => Vector(Find(name, [length]), length);
+
+    /// <summary>Vectors of all heads or experts: <c>[count, length]</c>.</summary>
+    public WeightVector Vectors(string name, int count, int length) => Vector(Find(name, [length, count]), checked(count * length));
+
+    /// <summary>A bias that the file must have, or one that it may lack.</summary>
+    public WeightVector? Bias(string name, int length, bool required) => required || Has(name) ? Vector(name, length) : null;
+
+    /// <summary>The same for the biases of all experts: <c>[count, length]</c>.</summary>
+    public WeightVector? Biases(string name, int count, int length, bool required) => required || Has(name) ? Vectors(name, count, length) : null;
 
     /// <summary>The same, or null where the file lacks the tensor.</summary>
     public WeightVector? VectorIfPresent(string name, int length) => Has(name) ? Vector(name, length) : null;
@@ -84,9 +87,17 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
         // A dimension of 1 at the end may be written or left out.
         ReadOnlySpan<long> found = tensor.Dimensions.AsSpan();
         while (found.Length > expected.Length && found[^1] == 1) found = found[..^1];
+        while (expected.Length > found.Length && expected[^1] == 1) expected = expected[..^1];
         return found.SequenceEqual(expected)
             ? tensor
             : throw Error(name, $"its shape is [{string.Join(", ", tensor.Dimensions)}]; expected {shape}");
+    }
+
+    private WeightVector Vector(GgufTensor tensor, int length)
+    {
+        WeightVector vector = backend.BindVector(tensor.Name, Format(tensor), length, tensor.Address);
+        Bound(tensor);
+        return vector;
     }
 
     private WeightMatrix Stack(string name, int count, int rows, int cols, GgufTensor tensor, MatrixUse use)

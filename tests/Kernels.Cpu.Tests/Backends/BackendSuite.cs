@@ -25,16 +25,53 @@ public abstract class BackendSuite
             BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
         });
 
+    [Property(MaxTest = 40)]
+    public void LayerNormOfRowsAndHeads(PositiveInt tokens, PositiveInt heads, PositiveInt length, bool hasGain, bool hasBias, bool whole) =>
+        Check(tokens.Get + heads.Get, ComputeMode.Exact, pair =>
+        {
+            int n = tokens.Get % 9 + 1, h = heads.Get % 5 + 1, l = length.Get % 70 + 2;
+            var x = pair.Values(n, h * l, 3);
+            var y = pair.Empty(n, h * l);
+            var gain = pair.Vector(whole ? h * l : l);
+            var bias = pair.Vector(whole ? h * l : l);
+            pair.Tested.LayerNorm(x.Tested, l, hasGain ? gain.Tested : null, hasBias ? bias.Tested : null, 1e-5f, y.Tested);
+            pair.Oracle.LayerNorm(x.Oracle, l, hasGain ? gain.Oracle : null, hasBias ? bias.Oracle : null, 1e-5f, y.Oracle);
+            BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        });
+
+    public static TheoryData<Activation> Activations => [.. Enum.GetValues<Activation>()];
+
     [Theory]
-    [InlineData(Activation.Silu)]
-    [InlineData(Activation.Gelu)]
-    public void GatedActivations(Activation activation) => Check(1, ComputeMode.Exact, pair =>
+    [MemberData(nameof(Activations))]
+    public void ActivationsAloneAndAsGates(Activation activation) => Check(1, ComputeMode.Exact, pair =>
     {
         var gate = pair.Values(7, 53, 4);
-        var up = pair.Values(7, 53);
+        var up = pair.Values(7, 53, 4);
         var y = pair.Empty(7, 53);
         pair.Tested.Gate(gate.Tested, up.Tested, activation, y.Tested);
         pair.Oracle.Gate(gate.Oracle, up.Oracle, activation, y.Oracle);
+        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        pair.Tested.Activate(gate.Tested, activation, y.Tested);
+        pair.Oracle.Activate(gate.Oracle, activation, y.Oracle);
+        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+    });
+
+    [Fact]
+    public void RowsAreGatedAndClamped() => Check(9, ComputeMode.Exact, pair =>
+    {
+        var x = pair.Values(6, 80, 3);
+        var gate = pair.Values(6, 3, 4);
+        var y = pair.Empty(6, 37);
+        foreach ((Backend backend, Tensor wide, Tensor gates, Tensor target) in new[]
+        {
+            (pair.Tested, x.Tested, gate.Tested, y.Tested), ((Backend)pair.Oracle, x.Oracle, gate.Oracle, y.Oracle),
+        })
+        {
+            backend.GateRows(wide.Columns(11, 37), gates.Columns(2, 1), target);
+            backend.Clamp(target, 1.5f);
+        }
+
+        Assert.Contains(1.5f, y.Tested.Row(0).ToArray().Concat(y.Tested.Row(1).ToArray()));
         BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
     });
 
@@ -175,23 +212,29 @@ public abstract class BackendSuite
     [InlineData(1, 8, 2, true)]
     [InlineData(40, 8, 3, true)]
     [InlineData(5, 4, 4, false)]
-    public void ExpertsAreRoutedMultipliedAndCombined(int tokens, int experts, int topK, bool normalise) => Check(5, ComputeMode.Exact, pair =>
+    [InlineData(30, 9, 3, true, RouterScore.Sigmoid)]
+    [InlineData(30, 9, 3, false, RouterScore.Sigmoid, true)]
+    [InlineData(30, 9, 2, true, RouterScore.Softmax, true)]
+    public void ExpertsAreRoutedMultipliedAndCombined(
+        int tokens, int experts, int topK, bool normalise, RouterScore score = RouterScore.Softmax, bool biased = false) => Check(5, ComputeMode.Exact, pair =>
     {
+        var selection = pair.Vector(experts);
+        var bias = pair.Vector(experts * 20);
         var logits = pair.Values(tokens, experts);
         var x = pair.Values(tokens, 48);
         var weights = pair.Matrix(FormatTable.Find("F32")!, experts, 20, 48);
         var result = pair.Empty(tokens, 20);
-        foreach ((Backend backend, Tensor scores, Tensor input, WeightMatrix matrix, Tensor output) in new[]
+        foreach ((Backend backend, Tensor scores, Tensor input, WeightMatrix matrix, WeightVector selected, WeightVector added, Tensor output) in new[]
         {
-            (pair.Tested, logits.Tested, x.Tested, weights.Tested, result.Tested),
-            ((Backend)pair.Oracle, logits.Oracle, x.Oracle, weights.Oracle, result.Oracle),
+            (pair.Tested, logits.Tested, x.Tested, weights.Tested, selection.Tested, bias.Tested, result.Tested),
+            ((Backend)pair.Oracle, logits.Oracle, x.Oracle, weights.Oracle, selection.Oracle, bias.Oracle, result.Oracle),
         })
         {
             ExpertRoutes routes = new(tokens, topK, experts);
-            backend.Route(scores, new RouteOptions(topK, normalise, 1.5f), routes);
+            backend.Route(scores, new RouteOptions(topK, normalise, 1.5f) { Score = score, SelectionBias = biased ? selected : null }, routes);
             Assert.Equal(tokens * topK, routes.PairCount);
             Tensor products = backend.Take(routes.PairCount, 20);
-            backend.MatMulExperts(input, true, matrix, routes, products);
+            backend.MatMulExperts(input, true, matrix, biased ? added : null, routes, products);
             backend.CombineExperts(products, routes, output);
         }
 

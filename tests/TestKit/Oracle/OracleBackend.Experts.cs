@@ -2,7 +2,7 @@ using Quern.Kernels.Cpu;
 
 namespace Quern.TestKit.Oracle;
 
-/// <summary>Experts: the best of a softmax over all, ties to the lower number, pairs sorted by expert and then by token.</summary>
+/// <summary>Experts: the best scores of all, ties to the lower number, pairs sorted by expert and then by token.</summary>
 public sealed partial class OracleBackend
 {
     public override void Route(Tensor logits, RouteOptions options, ExpertRoutes routes)
@@ -12,8 +12,10 @@ public sealed partial class OracleBackend
         for (int token = 0; token < logits.Rows; token++)
         {
             double[] all = [.. logits.Row(token).ToArray().Select(value => (double)value)];
-            Softmax(all);
-            chosen[token] = [.. Enumerable.Range(0, all.Length).OrderByDescending(expert => all[expert]).Take(options.TopK)];
+            if (options.Score == RouterScore.Softmax) Softmax(all);
+            else all = [.. all.Select(value => 1 / (1 + Math.Exp(-value)))];
+            chosen[token] = [.. Enumerable.Range(0, all.Length)
+                .OrderByDescending(expert => all[expert] + (options.SelectionBias is { } bias ? bias.AsSpan()[expert] : 0)).Take(options.TopK)];
             double sum = options.Normalise ? chosen[token].Sum(expert => all[expert]) : 1;
             weights[token] = [.. all.Select(weight => weight / sum * options.Scale)];
         }
@@ -33,7 +35,7 @@ public sealed partial class OracleBackend
         routes.Starts[logits.Cols] = pair;
     }
 
-    public override void MatMulExperts(Tensor x, bool byToken, WeightMatrix weights, ExpertRoutes routes, Tensor y)
+    public override void MatMulExperts(Tensor x, bool byToken, WeightMatrix weights, WeightVector? bias, ExpertRoutes routes, Tensor y)
     {
         for (int expert = 0; expert < weights.Count; expert++)
         {
@@ -41,7 +43,7 @@ public sealed partial class OracleBackend
             {
                 float[] w = Decode(weights, expert, row);
                 for (int pair = routes.Starts[expert]; pair < routes.Starts[expert + 1]; pair++)
-                    y.Row(pair)[row] = (float)Dot(x.Row(byToken ? routes.Tokens[pair] : pair), w);
+                    y.Row(pair)[row] = (float)(Dot(x.Row(byToken ? routes.Tokens[pair] : pair), w) + (bias is null ? 0 : bias.AsSpan()[(expert * weights.Rows) + row]));
             }
         }
     }

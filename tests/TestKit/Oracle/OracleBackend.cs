@@ -76,6 +76,24 @@ public sealed unsafe partial class OracleBackend : Backend
         }
     }
 
+    public override void LayerNorm(Tensor x, int length, WeightVector? gain, WeightVector? bias, float epsilon, Tensor y)
+    {
+        for (int i = 0; i < x.Rows; i++)
+        {
+            for (int first = 0; first < x.Cols; first += length)
+            {
+                double[] source = [.. x.Row(i).Slice(first, length).ToArray().Select(value => (double)value)];
+                double mean = source.Average();
+                double root = Math.Sqrt(source.Average(value => (value - mean) * (value - mean)) + epsilon);
+                for (int j = 0; j < length; j++)
+                {
+                    double g = gain is null ? 1 : gain.AsSpan()[(first + j) % gain.Length], b = bias is null ? 0 : bias.AsSpan()[(first + j) % bias.Length];
+                    y.Row(i)[first + j] = (float)(((source[j] - mean) / root * g) + b);
+                }
+            }
+        }
+    }
+
     public override void RopeAngles(RopeTable table, ReadOnlySpan<int> positions, Tensor angles)
     {
         for (int i = 0; i < positions.Length; i++)
@@ -115,16 +133,31 @@ public sealed unsafe partial class OracleBackend : Backend
         {
             for (int j = 0; j < gate.Cols; j++)
             {
-                double g = gate.Row(i)[j];
-                double f = activation switch
-                {
-                    Activation.Silu => g / (1 + Math.Exp(-g)),
-                    Activation.Gelu => g / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (g + (0.044715 * g * g * g)))),
-                    _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "no such activation"),
-                };
-                y.Row(i)[j] = (float)(f * up.Row(i)[j]);
+                double other = activation == Activation.ClampedSwish ? Math.Clamp(up.Row(i)[j], -7, 7) + 1.0 : up.Row(i)[j];
+                y.Row(i)[j] = (float)(Activated(gate.Row(i)[j], activation) * other);
             }
         }
+    }
+
+    public override void Activate(Tensor x, Activation activation, Tensor y)
+    {
+        for (int i = 0; i < x.Rows; i++)
+            for (int j = 0; j < x.Cols; j++) y.Row(i)[j] = (float)Activated(x.Row(i)[j], activation);
+    }
+
+    private static double Activated(double x, Activation activation) => activation switch
+    {
+        Activation.Silu => x / (1 + Math.Exp(-x)),
+        Activation.Gelu => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
+        Activation.ReluSquared => x > 0 ? x * x : 0,
+        Activation.ClampedSwish => Math.Min(x, 7) / (1 + Math.Exp(-1.702 * Math.Min(x, 7))),
+        _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "no such activation"),
+    };
+
+    public override void GateRows(Tensor x, Tensor gate, Tensor y)
+    {
+        for (int i = 0; i < x.Rows; i++)
+            for (int j = 0; j < x.Cols; j++) y.Row(i)[j] = (float)(x.Row(i)[j] / (1 + Math.Exp(-gate.Row(i)[0])));
     }
 
     public override void Add(Tensor a, Tensor b, Tensor y)
@@ -137,6 +170,12 @@ public sealed unsafe partial class OracleBackend : Backend
     {
         for (int i = 0; i < x.Rows; i++)
             for (int j = 0; j < x.Cols; j++) x.Row(i)[j] *= factor;
+    }
+
+    public override void Clamp(Tensor x, float limit)
+    {
+        for (int i = 0; i < x.Rows; i++)
+            for (int j = 0; j < x.Cols; j++) x.Row(i)[j] = Math.Clamp(x.Row(i)[j], -limit, limit);
     }
 
     public override void SoftCap(Tensor x, float cap)

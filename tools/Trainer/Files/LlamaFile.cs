@@ -69,7 +69,7 @@ internal static class LlamaFile
         ModelConfig config = ModelConfig.Read(file);
         if (config.Architecture != "llama") throw new InvalidDataException($"{file.Path}: general.architecture is '{config.Architecture}'; expected 'llama'");
         int kvHeads = config.KvHeadCounts[0];
-        if (config.KvHeadCounts.Any(count => count != kvHeads) || config.KeyLength != config.ValueLength || config.ExpertCount != 0
+        if (config.KvHeadCounts.Any(count => count != kvHeads) || config.KeyLength != config.ValueLength || config.Experts is not null
             || config.Rope.Dimensions != config.KeyLength || config.Rope.Scaling != RopeScaling.None)
             throw new InvalidDataException($"{file.Path} is no plain Llama: it has experts, scaled positions, or heads that differ");
         return new LlamaShape

@@ -1,0 +1,93 @@
+namespace Quern.Models.Tests;
+
+/// <summary>Which norm weights a family's files have.</summary>
+public enum TinyNorm
+{
+    Gain,
+    GainAndBias,
+    None,
+}
+
+/// <summary>How a family's feed-forward networks are built.</summary>
+public enum TinyFeedForward
+{
+    Gated,
+    FusedGate,
+    Plain,
+    Experts,
+}
+
+/// <summary>What the files of an architecture hold beyond that of Llama, so that a small model of it can be made.</summary>
+public sealed record TinyTraits
+{
+    private static readonly TinyTraits WithBiases = new()
+    {
+        Norm = TinyNorm.GainAndBias, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Plain, FeedForwardBias = true,
+    };
+
+    private static readonly TinyTraits Fused = WithBiases with { FusedQkv = true };
+
+    private static readonly string[] BothSides = ["attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm"];
+
+    private static readonly Dictionary<string, TinyTraits> Known = new(StringComparer.Ordinal)
+    {
+        ["qwen2"] = new() { QkvBias = true },
+        ["qwen3"] = new() { HeadNorms = true },
+        ["qwen3moe"] = new() { HeadNorms = true, FeedForward = TinyFeedForward.Experts },
+        ["gemma2"] = new() { Norms = BothSides, Keys = { ["attention.sliding_window"] = 6u } },
+        ["gemma3"] = new() { Norms = BothSides, HeadNorms = true, Keys = { ["attention.sliding_window"] = 6u } },
+        ["phi3"] = new() { FusedQkv = true, FeedForward = TinyFeedForward.FusedGate },
+        ["gpt2"] = Fused with { Positions = true },
+        ["starcoder"] = Fused with { Positions = true },
+        ["starcoder2"] = WithBiases,
+        ["bloom"] = Fused with { EmbeddingNorm = true },
+        ["mpt"] = new() { FusedQkv = true, FeedForward = TinyFeedForward.Plain, Keys = { ["attention.max_alibi_bias"] = 8f, ["attention.clamp_kqv"] = 1.5f } },
+        ["falcon"] = new() { Norm = TinyNorm.GainAndBias, Norms = ["attn_norm"], FusedQkv = true, FeedForward = TinyFeedForward.Plain },
+        ["gptneox"] = Fused,
+        ["phi2"] = Fused with { Norms = ["attn_norm"], LogitBias = true },
+        ["stablelm"] = new() { Norm = TinyNorm.GainAndBias },
+    };
+
+    /// <summary>The norms' weights.</summary>
+    public TinyNorm Norm { get; init; }
+
+    /// <summary>The norms of a layer that have them.</summary>
+    public IReadOnlyList<string> Norms { get; init; } = ["attn_norm", "ffn_norm"];
+
+    /// <summary>Whether Q, K and V are one matrix.</summary>
+    public bool FusedQkv { get; init; }
+
+    public bool QkvBias { get; init; }
+
+    public bool OutputBias { get; init; }
+
+    /// <summary>Whether the heads of Q and K are normed.</summary>
+    public bool HeadNorms { get; init; }
+
+    /// <summary>Whether all heads of Q, and of K, are normed together.</summary>
+    public bool WidthNorms { get; init; }
+
+    public bool Sinks { get; init; }
+
+    public TinyFeedForward FeedForward { get; init; }
+
+    public bool FeedForwardBias { get; init; }
+
+    /// <summary>Whether all tokens share an expert, and whether that has a gate.</summary>
+    public (bool Shared, bool Gate) SharedExpert { get; init; }
+
+    public bool Positions { get; init; }
+
+    public bool EmbeddingNorm { get; init; }
+
+    /// <summary>Whether the logits have a bias.</summary>
+    public bool LogitBias { get; init; }
+
+    /// <summary>Layers at the beginning that have a gated network instead of experts.</summary>
+    public int DenseLayers { get; init; }
+
+    /// <summary>Keys of the architecture beside those that all have.</summary>
+    public Dictionary<string, object> Keys { get; } = [];
+
+    public static TinyTraits Of(string architecture) => Known.GetValueOrDefault(architecture) ?? new TinyTraits();
+}
