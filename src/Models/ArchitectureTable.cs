@@ -35,6 +35,17 @@ public static class ArchitectureTable
         new("gemma2", "Gemma 2", (w, c, n) => new Gemma2(w, c, n)),
         new("gemma3", "Gemma 3, text", (w, c, n) => new Gemma3(w, c, n)),
         new("phi3", "Phi 3, 3.5 and 4", (w, c, n) => new Phi3(w, c, n)),
+        new("gpt2", "GPT-2", (w, c, _) => new Gpt2(w, c)),
+        new("starcoder", "SantaCoder and StarCoder 1", (w, c, _) => new StarCoder(w, c)),
+        new("starcoder2", "StarCoder 2", (w, c, n) => new StarCoder2(w, c, n)),
+        new("bloom", "BLOOM", (w, c, _) => new Bloom(w, c)),
+        new("mpt", "MPT", (w, c, _) => new Mpt(w, c)),
+        new("refact", "Refact", (w, c, _) => new Refact(w, c)),
+        new("falcon", "Falcon 7B, 40B and 180B", (w, c, n) => new Falcon(w, c, n)),
+        new("gptneox", "GPT-NeoX, Pythia", (w, c, n) => new GptNeoX(w, c, n)),
+        new("phi2", "Phi 1, 1.5 and 2", (w, c, n) => new Phi2(w, c, n)),
+        new("stablelm", "StableLM 3B, StableLM 2", (w, c, n) => new StableLm(w, c, n)),
+        new("baichuan", "Baichuan 1 and 2", (w, c, n) => new Baichuan(w, c, n)),
     ];
 
     /// <summary>The architecture with a name, or null.</summary>
