@@ -180,6 +180,9 @@ public sealed unsafe class CpuBackend : Backend
     public override void Add(Tensor a, Tensor b, Tensor y) => RowLoop<Sum>.Run(_team, a, b, y, default);
 
     /// <inheritdoc/>
+    public override void AddBias(Tensor x, WeightVector bias, Tensor y) => RowLoop<Sum>.Run(_team, x, Repeated(bias, 0, y), y, default);
+
+    /// <inheritdoc/>
     public override void Scale(Tensor x, float factor) => RowLoop<Scaled>.Run(_team, x, x, x, new Scaled(factor));
 
     /// <inheritdoc/>
@@ -231,9 +234,9 @@ public sealed unsafe class CpuBackend : Backend
         _interleaved.Clear();
     }
 
-    /// <summary>The bias of an expert as a tensor whose rows are all the same.</summary>
-    private static Tensor Repeated(WeightVector bias, int expert, Tensor shape) =>
-        new(bias.Address + ((nint)expert * shape.Cols * sizeof(float)), shape.Rows, shape.Cols, 0);
+    /// <summary>One of a stack of biases as a tensor whose rows are all the same.</summary>
+    private static Tensor Repeated(WeightVector bias, int index, Tensor shape) =>
+        new(bias.Address + ((nint)index * shape.Cols * sizeof(float)), shape.Rows, shape.Cols, 0);
 
     private static Tensor Slice(Tensor x, int first, int count) =>
         new(x.Address + ((nint)first * x.Stride * sizeof(float)), count, x.Cols, x.Stride);

@@ -46,6 +46,26 @@ public sealed record TinyTraits
         ["gptneox"] = Fused,
         ["phi2"] = Fused with { Norms = ["attn_norm"], LogitBias = true },
         ["stablelm"] = new() { Norm = TinyNorm.GainAndBias },
+        ["orion"] = new() { Norm = TinyNorm.GainAndBias },
+        ["qwen"] = new() { FusedQkv = true, QkvBias = true, Keys = { ["feed_forward_length"] = 2u * TinyModel.FeedForward } },
+        ["granite"] = new() { Keys = { ["embedding_scale"] = 3f, ["residual_scale"] = 0.6f, ["logit_scale"] = 2f, ["attention.scale"] = 0.25f } },
+        ["granitemoe"] = new() { FeedForward = TinyFeedForward.Experts, Keys = { ["embedding_scale"] = 3f } },
+        ["olmo"] = new() { Norm = TinyNorm.None, Keys = { ["attention.clamp_kqv"] = 1.5f } },
+        ["olmo2"] = new() { Norms = ["post_attention_norm", "post_ffw_norm"], WidthNorms = true },
+        ["olmoe"] = new() { WidthNorms = true, FeedForward = TinyFeedForward.Experts },
+        ["nemotron"] = new() { Norm = TinyNorm.GainAndBias, FeedForward = TinyFeedForward.Plain },
+        ["command-r"] = new() { Norms = ["attn_norm"], Keys = { ["logit_scale"] = 0.5f } },
+        ["cohere2"] = new() { Norms = ["attn_norm"], Keys = { ["attention.sliding_window"] = 6u, ["logit_scale"] = 0.5f } },
+        ["chatglm"] = new() { FusedQkv = true, QkvBias = true, FeedForward = TinyFeedForward.FusedGate },
+        ["glm4"] = new() { Norms = BothSides, FeedForward = TinyFeedForward.FusedGate },
+        ["qwen2moe"] = new() { QkvBias = true, FeedForward = TinyFeedForward.Experts, SharedExpert = (true, true) },
+        ["phimoe"] = new() { Norm = TinyNorm.GainAndBias, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Experts, LogitBias = true },
+        ["deepseek"] = new() { FeedForward = TinyFeedForward.Experts, SharedExpert = (true, false), DenseLayers = 1, Keys = { ["leading_dense_block_count"] = 1u } },
+        ["gpt-oss"] = new()
+        {
+            Norms = ["attn_norm", "post_attention_norm"], QkvBias = true, OutputBias = true, Sinks = true, FeedForward = TinyFeedForward.Experts, FeedForwardBias = true,
+            Keys = { ["attention.sliding_window"] = 6u },
+        },
     };
 
     /// <summary>The norms' weights.</summary>

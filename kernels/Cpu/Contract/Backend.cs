@@ -149,6 +149,9 @@ public abstract class Backend : IDisposable
     /// <summary><c>y = a + b</c>, all [n, width]; <paramref name="y"/> may be a source.</summary>
     public abstract void Add(Tensor a, Tensor b, Tensor y);
 
+    /// <summary><c>y[i] = x[i] + bias</c>, all [n, width]; <paramref name="y"/> may be <paramref name="x"/>.</summary>
+    public abstract void AddBias(Tensor x, WeightVector bias, Tensor y);
+
     /// <summary><c>x = x · factor</c>, [n, width].</summary>
     public abstract void Scale(Tensor x, float factor);
 

@@ -43,7 +43,7 @@ internal sealed class ExpertFeedForward : FeedForward
         _downBias = weights.Biases(prefix + "down_exps.bias", count, config.Width, style.Bias);
         if (experts.SharedFeedForwardLength == 0) return;
         _shared = new GatedFeedForward(weights, config, style, prefix, "_shexp", experts.SharedFeedForwardLength);
-        _sharedGate = weights.MatrixIfPresent(prefix + "gate_inp_shexp.weight", 1, config.Width);
+        if (style.SharedGate) _sharedGate = weights.Matrix(prefix + "gate_inp_shexp.weight", 1, config.Width);
     }
 
     public override void Forward(in Pass pass, Tensor x, Tensor y)

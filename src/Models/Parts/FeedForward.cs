@@ -25,6 +25,9 @@ internal sealed record FeedForwardStyle(Activation Activation, FeedForwardKind K
 
     /// <summary>Whether the weights of a token's experts are divided by their sum, where the file does not say it.</summary>
     public bool NormaliseExperts { get; init; } = true;
+
+    /// <summary>Whether the expert that all tokens share has a gate of its own.</summary>
+    public bool SharedGate { get; init; }
 }
 
 /// <summary>The part of a layer that works on every token by itself.</summary>

@@ -8,6 +8,9 @@ internal enum NormStyle
     /// <summary>Root mean square, with a gain. Source: Zhang and Sennrich 2019, arXiv 1910.07467.</summary>
     Rms,
 
+    /// <summary>The same with gain and bias.</summary>
+    RmsWithBias,
+
     /// <summary>Mean and variance, with gain and bias. Source: Ba et al. 2016, arXiv 1607.06450.</summary>
     Layer,
 
@@ -34,9 +37,9 @@ internal sealed class Norm
     /// <param name="epsilon">ε.</param>
     public Norm(WeightBinder weights, string name, NormStyle style, int length, float epsilon)
     {
-        (_rms, _length, _epsilon) = (style == NormStyle.Rms, length, epsilon);
+        (_rms, _length, _epsilon) = (style is NormStyle.Rms or NormStyle.RmsWithBias, length, epsilon);
         if (style != NormStyle.LayerWithoutWeights) _gain = weights.Vector(name + ".weight", length);
-        if (style == NormStyle.Layer) _bias = weights.Vector(name + ".bias", length);
+        if (style is NormStyle.Layer or NormStyle.RmsWithBias) _bias = weights.Vector(name + ".bias", length);
     }
 
     private Norm(WeightVector gain, int length, float epsilon) => (_gain, _length, _epsilon) = (gain, length, epsilon);
@@ -50,7 +53,13 @@ internal sealed class Norm
     /// <param name="y">[n, width]; may be <paramref name="x"/>.</param>
     public void Forward(Backend backend, Tensor x, Tensor y)
     {
-        if (_rms) backend.RmsNorm(x, _gain!, _epsilon, y);
-        else backend.LayerNorm(x, _length, _gain, _bias, _epsilon, y);
+        if (!_rms)
+        {
+            backend.LayerNorm(x, _length, _gain, _bias, _epsilon, y);
+            return;
+        }
+
+        backend.RmsNorm(x, _gain!, _epsilon, y);
+        if (_bias is not null) backend.AddBias(y, _bias, y);
     }
 }

@@ -57,17 +57,19 @@ public abstract class BackendSuite
     });
 
     [Fact]
-    public void RowsAreGatedAndClamped() => Check(9, ComputeMode.Exact, pair =>
+    public void RowsAreGatedBiasedAndClamped() => Check(9, ComputeMode.Exact, pair =>
     {
+        var bias = pair.Vector(37);
         var x = pair.Values(6, 80, 3);
         var gate = pair.Values(6, 3, 4);
         var y = pair.Empty(6, 37);
-        foreach ((Backend backend, Tensor wide, Tensor gates, Tensor target) in new[]
+        foreach ((Backend backend, Tensor wide, Tensor gates, WeightVector added, Tensor target) in new[]
         {
-            (pair.Tested, x.Tested, gate.Tested, y.Tested), ((Backend)pair.Oracle, x.Oracle, gate.Oracle, y.Oracle),
+            (pair.Tested, x.Tested, gate.Tested, bias.Tested, y.Tested), ((Backend)pair.Oracle, x.Oracle, gate.Oracle, bias.Oracle, y.Oracle),
         })
         {
             backend.GateRows(wide.Columns(11, 37), gates.Columns(2, 1), target);
+            backend.AddBias(target, added, target);
             backend.Clamp(target, 1.5f);
         }
 

@@ -33,6 +33,7 @@ public sealed unsafe class RowOperationTests : IDisposable
         ["layer norm without bias"] = (backend, a) => backend.LayerNorm(a.X, a.X.Cols, a.Gain, null, 1e-5f, a.Y),
         ["layer norm without weights"] = (backend, a) => backend.LayerNorm(a.X, a.X.Cols, null, null, 1e-5f, a.Y),
         ["row gate"] = (backend, a) => backend.GateRows(a.X, a.Gate, a.Y),
+        ["bias"] = (backend, a) => backend.AddBias(a.X, a.Bias, a.Y),
         ["clamp"] = (backend, a) =>
         {
             backend.Scale(a.X, 2);

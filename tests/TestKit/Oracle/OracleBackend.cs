@@ -166,6 +166,12 @@ public sealed unsafe partial class OracleBackend : Backend
             for (int j = 0; j < a.Cols; j++) y.Row(i)[j] = a.Row(i)[j] + b.Row(i)[j];
     }
 
+    public override void AddBias(Tensor x, WeightVector bias, Tensor y)
+    {
+        for (int i = 0; i < x.Rows; i++)
+            for (int j = 0; j < x.Cols; j++) y.Row(i)[j] = x.Row(i)[j] + bias.AsSpan()[j];
+    }
+
     public override void Scale(Tensor x, float factor)
     {
         for (int i = 0; i < x.Rows; i++)
