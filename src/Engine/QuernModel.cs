@@ -93,6 +93,9 @@ public sealed class QuernModel : IDisposable
 
     internal KvPages Pages { get; }
 
+    /// <summary>See <see cref="Model.Window"/>.</summary>
+    internal int? Window => _model.Window;
+
     /// <summary>Loads a model.</summary>
     /// <param name="path">A GGUF file, or the first of a split set.</param>
     /// <param name="options">How; null for the defaults.</param>

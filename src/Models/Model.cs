@@ -16,9 +16,11 @@ public abstract class Model
     /// <summary>What each layer stores in the cache for a token.</summary>
     public IReadOnlyList<KvLayer> KvLayers { get; }
 
+    /// <summary>Slots that a query sees at most, its own included; null where some layer sees all. What lies further back need not be kept.</summary>
+    public int? Window { get; private protected init; }
+
     /// <summary>Bytes of the weights in the file.</summary>
     public long WeightBytes { get; internal set; }
-
 
     /// <summary>
     /// Computes the tokens of a batch, stores their keys and values, and writes the logits that the batch asks for. Tensors that the back end gave

@@ -16,6 +16,7 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
     private readonly long[] _prefixes = new long[KvLayout.PagesFor(mostTokens)];
     private int _count;
     private int _published;
+    private int _passed;
 
     /// <summary>The pages.</summary>
     public ReadOnlySpan<int> Table => _table.AsSpan(0, _count);
@@ -86,15 +87,25 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
         }
     }
 
+    /// <summary>Gives back the pages that lie before a slot, because nothing will look at them again; they keep their place in the table.</summary>
+    public void Pass(int slot)
+    {
+        int passed = Math.Min(Math.Max(0, slot) / PageTokens, _count);
+        if (passed <= _passed) return;
+        lock (pool)
+            while (_passed < passed) pool.Release(_table[_passed++]);
+    }
+
     /// <summary>Holds the pages of another sequence instead of its own.</summary>
     public void ShareFrom(SequencePages other)
     {
         lock (pool)
         {
             TryResizeLocked(0);
+            _passed = other._passed;
             for (_count = 0; _count < other._count; _count++)
             {
-                pool.Hold(other._table[_count]);
+                if (_count >= _passed) pool.Hold(other._table[_count]);
                 (_table[_count], _prefixes[_count]) = (other._table[_count], other._prefixes[_count]);
             }
 
@@ -120,7 +131,9 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
     {
         int wanted = KvLayout.PagesFor(tokens);
         // From the end: the beginning of a text is worth most to others, and is kept longest.
-        while (_count > wanted) pool.Release(_table[--_count]);
+        while (_count > wanted)
+            if (--_count >= _passed) pool.Release(_table[_count]);
+        _passed = Math.Min(_passed, _count);
         _published = Math.Min(_published, _count);
         if (wanted - _count > pool.FreeCount) return false;
         while (_count < wanted && pool.TryTake(out int page)) _table[_count++] = page;

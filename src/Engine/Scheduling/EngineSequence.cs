@@ -115,6 +115,7 @@ internal sealed class EngineSequence
         // What was proposed and not kept leaves no page behind.
         if (Proposal is { Count: > 0 }) Pages.TryResize(Computed);
         if (publish) Pages.Publish(_tokens.AsSpan(0, Computed));
+        if (_model.Window is { } window) Pages.Pass(Computed - window + 1);
     }
 
     /// <summary>Takes over what another sequence with the same tokens has computed.</summary>

@@ -32,6 +32,9 @@ public sealed class SequencePagesTests
                 case 5 when chosen is not null:
                     chosen.Truncate((int)(choice / 64 % (uint)(chosen.Tokens.Count + 1)));
                     break;
+                case 7 when chosen is not null:
+                    chosen.Pass((int)(choice / 64 % (uint)(chosen.Tokens.Count + 1)));
+                    break;
                 case 6 when chosen is not null:
                     chosen.Pages.TryResize(0);
                     alive.Remove(chosen);
@@ -39,7 +42,7 @@ public sealed class SequencePagesTests
             }
 
             foreach (Sequence sequence in alive) sequence.AssertStored(cache);
-            int[] held = [.. alive.SelectMany(sequence => sequence.Pages.Table.ToArray())];
+            int[] held = [.. alive.SelectMany(sequence => sequence.Pages.Table[sequence.Passed..].ToArray())];
             Assert.Equal(Pages - held.Distinct().Count(), pool.FreeCount);
             Assert.All(Enumerable.Range(0, Pages), page => Assert.Equal(held.Count(p => p == page), pool.References(page)));
         }
@@ -137,6 +140,9 @@ public sealed class SequencePagesTests
 
         public int Known { get; private set; }
 
+        /// <summary>Pages that were given back at the beginning.</summary>
+        public int Passed { get; private set; }
+
         public bool Begin(MarkedCache cache)
         {
             if (!Pages.TryBegin([.. Tokens], out int known)) return false;
@@ -158,11 +164,19 @@ public sealed class SequencePagesTests
         public Sequence Fork(SequencePages into)
         {
             into.ShareFrom(Pages);
-            return new Sequence(into, [.. Tokens]);
+            return new Sequence(into, [.. Tokens]) { Passed = Passed };
         }
 
+        public void Pass(int slot)
+        {
+            Pages.Pass(slot);
+            Passed = Math.Max(Passed, slot / PageTokens);
+        }
+
+        // Nobody goes back to what was passed.
         public void Truncate(int length)
         {
+            length = Math.Max(length, Passed * PageTokens);
             Tokens.RemoveRange(length, Tokens.Count - length);
             Pages.TryResize(length);
         }
@@ -170,7 +184,7 @@ public sealed class SequencePagesTests
         public void AssertStored(MarkedCache cache)
         {
             int[] marks = Marks();
-            for (int slot = 0; slot < marks.Length; slot++) Assert.Equal(marks[slot], cache.Marks[At(slot)]);
+            for (int slot = Passed * PageTokens; slot < marks.Length; slot++) Assert.Equal(marks[slot], cache.Marks[At(slot)]);
         }
 
         private void Store(MarkedCache cache, int from)
