@@ -23,7 +23,10 @@ public sealed record ModelOptions
     /// </summary>
     public int? ContextLength { get; init; }
 
-    /// <summary>Tokens that all sessions of the model together hold; null for one session's <see cref="ContextLength"/>.</summary>
+    /// <summary>
+    /// Tokens that all sessions of the model together hold; null for one session's <see cref="ContextLength"/>, or as many of them as find room in the memory that weights leave. How many there
+    /// are is in <see cref="QuernModel.CacheBytes"/> and <see cref="QuernModel.Warnings"/>.
+    /// </summary>
     public int? CacheTokens { get; init; }
 
     /// <summary>The same as bytes of keys and values instead of tokens: whole pages of 32 tokens that fit. Null where <see cref="CacheTokens"/> says it.</summary>

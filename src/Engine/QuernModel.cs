@@ -37,7 +37,12 @@ public sealed class QuernModel : IDisposable
         (_file, Vocabulary, _model, _backend, _threads, Options, ContextLength) = (file, vocabulary, model, backend, threads, options, contextLength);
         Tokenizer = Tokenizer.Create(vocabulary);
         KvLayout page = new(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, PageCount: 1);
-        Pages = new KvPages(options.CacheBytes is { } bytes ? PagesOf(bytes, page, backend) : KvLayout.PagesFor(options.CacheTokens ?? contextLength));
+        long pageBytes;
+        using (KvCache one = backend.CreateKvCache(page)) pageBytes = one.PageBytes;
+        Pages = new KvPages(
+            options.CacheBytes is { } bytes ? PagesOf(bytes, pageBytes)
+            : options.CacheTokens is { } tokens ? KvLayout.PagesFor(tokens)
+            : FittingPages(contextLength, pageBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - model.WeightBytes));
         _cache = backend.CreateKvCache(page with { PageCount = Pages.Count });
         Warnings = [.. Doubts()];
     }
@@ -273,12 +278,15 @@ public sealed class QuernModel : IDisposable
         }
     }
 
-    private static int PagesOf(long bytes, KvLayout page, Backend backend)
+    private static int PagesOf(long bytes, long pageBytes) => bytes >= pageBytes
+        ? (int)Math.Min(bytes / pageBytes, int.MaxValue / (2 * KvLayout.PageTokens))
+        : throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"CacheBytes is {bytes}; expected at least {pageBytes}, the keys and values of {KvLayout.PageTokens} tokens");
+
+    /// <summary>The pages of a context, or as many of them as find room in most of the memory that weights leave.</summary>
+    internal static int FittingPages(int contextLength, long pageBytes, long memoryBytes)
     {
-        using KvCache one = backend.CreateKvCache(page);
-        return bytes >= one.PageBytes
-            ? (int)Math.Min(bytes / one.PageBytes, int.MaxValue / (2 * KvLayout.PageTokens))
-            : throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"CacheBytes is {bytes}; expected at least {one.PageBytes}, the keys and values of {KvLayout.PageTokens} tokens");
+        const double Share = 0.8;
+        return (int)Math.Clamp((long)(memoryBytes * Share) / pageBytes, 1, KvLayout.PagesFor(contextLength));
     }
 
     private Session Opened(Func<Session> open)
@@ -296,6 +304,8 @@ public sealed class QuernModel : IDisposable
     {
         if (ContextLength > Config.ContextLength)
             yield return $"the context of {ContextLength} tokens is longer than the {Config.ContextLength} that the model was trained with; text may degrade behind them";
+        if (Options is { CacheTokens: null, CacheBytes: null } && Pages.Count * KvLayout.PageTokens < ContextLength)
+            yield return $"memory has room for keys and values of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens; a smaller type of them (--kv-type q8_0) takes half";
         if (Vocabulary.Count != VocabularySize)
             yield return $"the tokenizer has {Vocabulary.Count} tokens and the model {VocabularySize}";
     }

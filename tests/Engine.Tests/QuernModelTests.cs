@@ -9,6 +9,23 @@ public sealed class QuernModelTests : IDisposable
 
     public void Dispose() => _file.Dispose();
 
+    [Theory]
+    [InlineData(4096, 1 << 20, 1L << 30, 128)]
+    [InlineData(4096, 1 << 20, 100L << 20, 80)]
+    [InlineData(4096, 1 << 20, -5, 1)]
+    [InlineData(33, 1 << 20, 1L << 40, 2)]
+    public void The_usual_cache_fits_the_memory_that_weights_leave(int context, long pageBytes, long memory, int expected) =>
+        Assert.Equal(expected, QuernModel.FittingPages(context, pageBytes, memory));
+
+    [Fact]
+    public void A_context_that_does_not_fit_is_told()
+    {
+        using TinyModel file = new();
+        using QuernModel model = QuernModel.Load(file.Path, new ModelOptions { Threads = 1, ContextLength = 1_900_000_000 });
+        Assert.Contains(model.Warnings, warning => warning.Contains("of the context's 1900000000 tokens", StringComparison.Ordinal));
+        Assert.True(model.CacheBytes < GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+    }
+
     [Fact]
     public void A_cache_of_bytes_holds_the_pages_that_fit()
     {
