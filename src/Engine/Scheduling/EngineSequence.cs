@@ -192,8 +192,8 @@ internal sealed class EngineSequence
     {
         if (Output.Ended) return;
         Pages.TryResize(0);
-        Output.End(reason, error);
         EngineMeters.End(_activity, _promptLength, Output.Count, reason, error);
+        Output.End(reason, error);
         foreach (EngineSequence sibling in Siblings) sibling.End(reason, error);
     }
 

@@ -72,6 +72,26 @@ public sealed class SequencePagesTests
     }
 
     [Fact]
+    public void The_same_tokens_behind_others_are_another_prefix()
+    {
+        KvPages pool = new(Pages);
+        MarkedCache cache = new();
+        int[] page = [.. Enumerable.Repeat(5, PageTokens)];
+        Sequence first = new(new SequencePages(pool, Most), [.. Enumerable.Repeat(1, PageTokens), .. page, 0]);
+        first.Begin(cache);
+        Sequence second = new(new SequencePages(pool, Most), [.. Enumerable.Repeat(2, PageTokens), .. page, 0]);
+        second.Begin(cache);
+        Assert.Equal(0, second.Known);
+        foreach (Sequence again in new[] { first, second })
+        {
+            Sequence same = new(new SequencePages(pool, Most), again.Tokens);
+            Assert.True(same.Begin(cache));
+            Assert.Equal(2 * PageTokens, same.Known);
+            same.AssertStored(cache);
+        }
+    }
+
+    [Fact]
     public void The_end_of_the_oldest_prefix_is_forgotten_first()
     {
         KvPages pool = new(4);
