@@ -195,6 +195,17 @@ public sealed unsafe class CpuBackend : Backend
     public override void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y) => RowCopy.FromTensor(_team, x, rows, y);
 
     /// <inheritdoc/>
+    public override void CopyHeads(Tensor x, int apart, int heads, int length, Tensor y, int apartInY) =>
+        _team.Run(new HeadCopy(x, apart, heads, length, y, apartInY), x.Rows, RowsPerChunk);
+
+    /// <inheritdoc/>
+    public override void MatMulHeads(Tensor x, int apart, WeightMatrix weights, Tensor y, int apartInY)
+    {
+        for (int head = 0; head < weights.Count; head++)
+            _matMul.Run(x.Columns(head * apart, weights.Cols), weights, head, y.Columns(head * apartInY, weights.Rows));
+    }
+
+    /// <inheritdoc/>
     public override void Route(Tensor logits, RouteOptions options, ExpertRoutes routes) => Router.Route(logits, options, routes);
 
     /// <inheritdoc/>

@@ -67,6 +67,8 @@ public static class ArchitectureTable
         new("qwen2moe", "Qwen 1.5 and 2 with experts", (w, c, n) => new Qwen2Moe(w, c, n)),
         new("phimoe", "Phi 3.5 with experts", (w, c, n) => new PhiMoe(w, c, n)),
         new("deepseek", "DeepSeek MoE", (w, c, n) => new DeepSeek(w, c, n)),
+        new("deepseek2", "DeepSeek 2, 2.5, 3 and R1", (w, c, n) => new DeepSeek2(w, c, n)),
+        new("minicpm3", "MiniCPM 3", (w, c, n) => new MiniCpm3(w, c, n)),
         new("gpt-oss", "gpt-oss", (w, c, n) => new GptOss(w, c, n)),
     ];
 

@@ -8,6 +8,7 @@ public sealed class TinyModel
 {
     public const int Width = 32, Heads = 4, KvHeads = 2, HeadLength = 8, FeedForward = 48, Vocabulary = 64, Layers = 3, Context = 256;
     public const int Experts = 5, ExpertsUsed = 2, ExpertFeedForward = 24, SharedFeedForward = 40;
+    public const int QueryRank = 20, Rank = 12, Turned = 4;
     private readonly Random _random;
     private readonly string _architecture;
     private readonly TinyTraits _traits;
@@ -80,7 +81,8 @@ public sealed class TinyModel
     {
         string prefix = $"blk.{layer}.";
         foreach (string norm in _traits.Norms) Norm(prefix + norm);
-        AddAttention(prefix + "attn_");
+        if (_traits.IsLatent) AddLatentAttention(prefix + "attn_");
+        else AddAttention(prefix + "attn_");
         TinyFeedForward kind = layer < _traits.DenseLayers ? TinyFeedForward.Gated : _traits.FeedForward;
         if (kind == TinyFeedForward.Experts) AddExperts(prefix + "ffn_");
         else AddFeedForward(prefix + "ffn_", "", kind, FeedForward);
@@ -104,6 +106,17 @@ public sealed class TinyModel
         if (_traits.Sinks) Bias(prefix + "sinks.weight", Heads);
         Matrix(prefix + "output.weight", Width, queries);
         if (_traits.OutputBias) Bias(prefix + "output.bias", Width);
+    }
+
+    private void AddLatentAttention(string prefix)
+    {
+        Matrix(prefix + "q_a.weight", QueryRank, Width);
+        Gain(prefix + "q_a_norm.weight", QueryRank);
+        Matrix(prefix + "q_b.weight", Heads * HeadLength, QueryRank);
+        Matrix(prefix + "kv_a_mqa.weight", Rank + Turned, Width);
+        Gain(prefix + "kv_a_norm.weight", Rank);
+        Matrix(prefix + "kv_b.weight", Heads * (HeadLength - Turned + HeadLength), Rank);
+        Matrix(prefix + "output.weight", Width, Heads * HeadLength);
     }
 
     private void AddFeedForward(string prefix, string suffix, TinyFeedForward kind, int length)

@@ -27,6 +27,16 @@ public sealed record TinyTraits
 
     private static readonly TinyTraits Fused = WithBiases with { FusedQkv = true };
 
+    private static readonly TinyTraits Latent = new()
+    {
+        IsLatent = true,
+        Keys =
+        {
+            ["attention.head_count_kv"] = (uint)TinyModel.Heads, ["attention.q_lora_rank"] = (uint)TinyModel.QueryRank, ["attention.kv_lora_rank"] = (uint)TinyModel.Rank,
+            ["rope.dimension_count"] = (uint)TinyModel.Turned,
+        },
+    };
+
     private static readonly string[] BothSides = ["attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm"];
 
     private static readonly Dictionary<string, TinyTraits> Known = new(StringComparer.Ordinal)
@@ -61,6 +71,12 @@ public sealed record TinyTraits
         ["qwen2moe"] = new() { QkvBias = true, FeedForward = TinyFeedForward.Experts, SharedExpert = (true, true) },
         ["phimoe"] = new() { Norm = TinyNorm.GainAndBias, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Experts, LogitBias = true },
         ["deepseek"] = new() { FeedForward = TinyFeedForward.Experts, SharedExpert = (true, false), DenseLayers = 1, Keys = { ["leading_dense_block_count"] = 1u } },
+        ["deepseek2"] = Latent with
+        {
+            FeedForward = TinyFeedForward.Experts, SharedExpert = (true, false), DenseLayers = 1,
+            Keys = new(Latent.Keys) { ["leading_dense_block_count"] = 1u, ["expert_gating_func"] = 2u, ["expert_weights_norm"] = true, ["expert_weights_scale"] = 1.5f },
+        },
+        ["minicpm3"] = Latent,
         ["gpt-oss"] = new()
         {
             Norms = ["attn_norm", "post_attention_norm"], QkvBias = true, OutputBias = true, Sinks = true, FeedForward = TinyFeedForward.Experts, FeedForwardBias = true,
@@ -76,6 +92,9 @@ public sealed record TinyTraits
 
     /// <summary>Whether Q, K and V are one matrix.</summary>
     public bool FusedQkv { get; init; }
+
+    /// <summary>Whether keys and values come from a latent vector.</summary>
+    public bool IsLatent { get; init; }
 
     public bool QkvBias { get; init; }
 
@@ -107,7 +126,7 @@ public sealed record TinyTraits
     public int DenseLayers { get; init; }
 
     /// <summary>Keys of the architecture beside those that all have.</summary>
-    public Dictionary<string, object> Keys { get; } = [];
+    public Dictionary<string, object> Keys { get; init; } = [];
 
     public static TinyTraits Of(string architecture) => Known.GetValueOrDefault(architecture) ?? new TinyTraits();
 }

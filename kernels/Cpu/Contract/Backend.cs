@@ -103,7 +103,7 @@ public abstract class Backend : IDisposable
     public abstract void RopeAngles(RopeTable table, ReadOnlySpan<int> positions, Tensor angles);
 
     /// <summary>Rotates the first 2 × pairs values of every head, in place. Source: Su et al. 2021, arXiv 2104.09864.</summary>
-    /// <param name="x">[n, heads × head length].</param>
+    /// <param name="x">[n, heads × head length]; the last head may end behind its pairs.</param>
     /// <param name="headLength">Values in a head, at least 2 × pairs; those beyond stay.</param>
     /// <param name="angles">[n, 2 × pairs].</param>
     /// <param name="pairing">Which two values a rotation turns.</param>
@@ -166,6 +166,23 @@ public abstract class Backend : IDisposable
     /// <param name="rows">m row numbers.</param>
     /// <param name="y">[m, width].</param>
     public abstract void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y);
+
+    /// <summary>Copies a part of every head: <c>y[i, h · apartInY + j] = x[i, h · apart + j]</c> for j below <paramref name="length"/>.</summary>
+    /// <param name="x">[n, at least (heads − 1) × apart + length].</param>
+    /// <param name="apart">Values from a head to the next one, 0 where all are the same.</param>
+    /// <param name="heads">Number of heads.</param>
+    /// <param name="length">Values of a head that are copied.</param>
+    /// <param name="y">[n, at least (heads − 1) × apartInY + length].</param>
+    /// <param name="apartInY">Values from a head to the next one in <paramref name="y"/>.</param>
+    public abstract void CopyHeads(Tensor x, int apart, int heads, int length, Tensor y, int apartInY);
+
+    /// <summary>The product of every head with a matrix of its own: <c>y[i, h · apartInY …] = W[h] x[i, h · apart …]</c>.</summary>
+    /// <param name="x">[n, at least (heads − 1) × apart + cols].</param>
+    /// <param name="apart">Values from a head to the next one.</param>
+    /// <param name="weights">[heads, rows, cols].</param>
+    /// <param name="y">[n, at least (heads − 1) × apartInY + rows]; what lies between heads stays.</param>
+    /// <param name="apartInY">Values from a head to the next one in <paramref name="y"/>.</param>
+    public abstract void MatMulHeads(Tensor x, int apart, WeightMatrix weights, Tensor y, int apartInY);
 
     /// <summary>Chooses experts for every token and sorts the chosen pairs by expert.</summary>
     /// <param name="logits">[n, experts], the router's output.</param>

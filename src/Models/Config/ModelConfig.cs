@@ -41,6 +41,9 @@ public sealed record ModelConfig
     /// <summary>The experts; null in a dense model.</summary>
     public ExpertConfig? Experts { get; init; }
 
+    /// <summary>The sizes of latent attention; null in a model without.</summary>
+    public LatentConfig? Latent { get; init; }
+
     /// <summary>ε of the norms.</summary>
     public required float NormEpsilon { get; init; }
 
@@ -100,11 +103,11 @@ public sealed record ModelConfig
         foreach (int count in kvHeads)
             if (heads % count != 0) throw keys.Error("attention.head_count_kv", $"it holds {count}; expected a divisor of {heads}, the number of heads");
 
-        int keyLength = HeadLength(keys, "attention.key_length", width, heads);
+        int keyLength = HeadLength(keys, "attention.key_length", width, heads), valueLength = HeadLength(keys, "attention.value_length", width, heads);
         int contextLength = keys.Positive("context_length");
         int feedForward = keys.Has("feed_forward_length") ? keys.SharedByLayers("feed_forward_length", layers) : 0;
         int window = keys.CountOr("attention.sliding_window", 0);
-        return new ModelConfig
+        ModelConfig config = new()
         {
             Architecture = architecture,
             Name = file.Metadata.GetStringOr("general.name", null),
@@ -114,10 +117,11 @@ public sealed record ModelConfig
             HeadCount = heads,
             KvHeadCounts = kvHeads,
             KeyLength = keyLength,
-            ValueLength = HeadLength(keys, "attention.value_length", width, heads),
+            ValueLength = valueLength,
             FeedForwardLength = feedForward,
             ContextLength = contextLength,
             Experts = ExpertConfig.Read(keys, feedForward),
+            Latent = LatentConfig.Read(keys, keyLength, valueLength),
             NormEpsilon = keys.NumberOr("attention.layer_norm_rms_epsilon", keys.NumberOr("attention.layer_norm_epsilon", 1e-5f)),
             Rope = RopeConfig.Read(keys, keyLength, contextLength),
             SlidingWindow = keys.Has("attention.sliding_window") ? window : null,
@@ -132,6 +136,8 @@ public sealed record ModelConfig
             ResidualScale = keys.PositiveNumber("residual_scale"),
             LogitScale = keys.PositiveNumber("logit_scale"),
         };
+        config.Latent?.Check(keys, config);
+        return config;
     }
 
     /// <summary>Layers with a window in a repeating pattern: all of a period but its last one. A period of 1 has none, 0 has all.</summary>

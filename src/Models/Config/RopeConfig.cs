@@ -49,6 +49,9 @@ public sealed record RopeConfig
     /// <summary>YaRN's α: pairs that turn less often than this in the original context are divided.</summary>
     public float BetaSlow { get; init; } = 1;
 
+    /// <summary>YaRN: by how much attention's factor grows with the logarithm of <see cref="Factor"/>, in models that have one of their own; 0 without.</summary>
+    public float LogMultiplier { get; init; }
+
     internal static RopeConfig Read(ConfigReader keys, int keyLength, int contextLength)
     {
         int dimensions = keys.PositiveOr("rope.dimension_count", keyLength);
@@ -69,6 +72,7 @@ public sealed record RopeConfig
             AttentionFactor = keys.NumberOr("rope.scaling.attn_factor", keys.NumberOr("rope.scaling.yarn_attn_factor", 0)),
             ExtensionFactor = keys.NumberOr("rope.scaling.yarn_ext_factor", 1),
             BetaFast = keys.NumberOr("rope.scaling.yarn_beta_fast", 32),
+            LogMultiplier = keys.NumberOr("rope.scaling.yarn_log_multiplier", 0),
             BetaSlow = keys.NumberOr("rope.scaling.yarn_beta_slow", 1),
         };
     }

@@ -92,7 +92,9 @@ internal abstract class BlockModel : DecoderModel
 
             bool before = style.Norms != NormPlaces.Behind, behind = style.Norms != NormPlaces.Before;
             if (before) AttentionNorm = Bind(style.AttentionNorm);
-            Attention = new SelfAttention(weights, config, style.Attention, layer);
+            Attention = config.Latent is { } latent
+                ? new LatentAttention(weights, config, latent, style.Attention, layer)
+                : new SelfAttention(weights, config, style.Attention, layer);
             if (behind) AttentionPostNorm = Bind("post_attention_norm");
             if (before && style.FeedForwardNorm is { } name) FeedForwardNorm = Bind(name);
             FeedForward = FeedForward.Bind(weights, config, style.FeedForward, layer);

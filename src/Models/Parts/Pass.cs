@@ -10,7 +10,8 @@ namespace Quern.Models.Parts;
 /// <param name="Experts">Number of experts, 0 without.</param>
 /// <param name="TopK">Experts that compute a token.</param>
 /// <param name="ExpertFeedForward">Inner width of an expert.</param>
-internal readonly record struct PassSizes(int Width, int Qkv, int Attended, int FeedForward, int Experts, int TopK, int ExpertFeedForward)
+/// <param name="Latent">What latent attention keeps of a token, 0 without.</param>
+internal readonly record struct PassSizes(int Width, int Qkv, int Attended, int FeedForward, int Experts, int TopK, int ExpertFeedForward, int Latent)
 {
     public static PassSizes Of(ModelConfig config)
     {
@@ -23,7 +24,8 @@ internal readonly record struct PassSizes(int Width, int Qkv, int Attended, int 
             config.Experts is { } some ? Math.Max(some.SharedFeedForwardLength, some.LeadingDenseLayers == 0 ? 0 : config.FeedForwardLength) : config.FeedForwardLength,
             config.Experts?.Count ?? 0,
             config.Experts?.UsedCount ?? 0,
-            config.Experts?.FeedForwardLength ?? 0);
+            config.Experts?.FeedForwardLength ?? 0,
+            config.Latent is { } latent ? LatentAttention.ScratchWidth(latent, config.HeadCount, config.Rope.Dimensions) : 0);
     }
 }
 
@@ -42,6 +44,7 @@ internal readonly struct Pass
         Branch = backend.Take(rows, sizes.Width);
         Qkv = backend.Take(rows, sizes.Qkv);
         Attended = backend.Take(rows, sizes.Attended);
+        if (sizes.Latent != 0) Latent = backend.Take(rows, sizes.Latent);
         if (sizes.FeedForward != 0) Inner = backend.Take(rows, 2 * sizes.FeedForward);
         if (sizes.Experts == 0) return;
         RouterLogits = backend.Take(rows, sizes.Experts);
@@ -84,6 +87,9 @@ internal readonly struct Pass
 
     /// <summary>Result of all heads.</summary>
     public Tensor Attended { get; }
+
+    /// <summary>Latent vectors, and what comes of them before it is keys and values.</summary>
+    public Tensor Latent { get; }
 
     /// <summary>Gate and up products side by side.</summary>
     public Tensor Inner { get; }

@@ -35,6 +35,9 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
     /// <summary>The matrices of all experts: <c>[experts, rows, cols]</c>.</summary>
     public WeightMatrix Experts(string name, int experts, int rows, int cols) => Stack(name, experts, rows, cols, Find(name, [cols, rows, experts]), MatrixUse.Product);
 
+    /// <summary>The matrices of all heads: <c>[heads, rows, cols]</c>.</summary>
+    public WeightMatrix Heads(string name, int heads, int rows, int cols) => Stack(name, heads, rows, cols, Find(name, [cols, rows, heads]), MatrixUse.Product);
+
     /// <summary>A vector.</summary>
     public WeightVector Vector(string name, int length) => Vector(Find(name, [length]), length);
 

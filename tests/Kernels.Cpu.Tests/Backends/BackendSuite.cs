@@ -211,6 +211,28 @@ public abstract class BackendSuite
         });
 
     [Theory]
+    [InlineData(1, 4, 48, 16)]
+    [InlineData(13, 3, 20, 32)]
+    [InlineData(70, 4, 33, 64)]
+    public void HeadsAreCopiedAndMultipliedEachByItsOwn(int tokens, int heads, int rows, int cols) => Check(6, ComputeMode.Exact, pair =>
+    {
+        int apart = cols + 5, apartInY = rows + 3;
+        var x = pair.Values(tokens, ((heads - 1) * apart) + cols);
+        var weights = pair.Matrix(FormatTable.Find("F32")!, heads, rows, cols);
+        var y = pair.Values(tokens, ((heads - 1) * apartInY) + rows);
+        pair.Tested.MatMulHeads(x.Tested, apart, weights.Tested, y.Tested, apartInY);
+        pair.Oracle.MatMulHeads(x.Oracle, apart, weights.Oracle, y.Oracle, apartInY);
+        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        foreach (int step in new[] { apart, 0 })
+        {
+            var copied = pair.Values(tokens, ((heads - 1) * (cols + 2)) + cols);
+            pair.Tested.CopyHeads(x.Tested, step, heads, cols, copied.Tested, cols + 2);
+            pair.Oracle.CopyHeads(x.Oracle, step, heads, cols, copied.Oracle, cols + 2);
+            BackendPair.AssertClose(copied.Tested, copied.Oracle, 0);
+        }
+    });
+
+    [Theory]
     [InlineData(1, 8, 2, true)]
     [InlineData(40, 8, 3, true)]
     [InlineData(5, 4, 4, false)]

@@ -190,6 +190,24 @@ public sealed unsafe partial class OracleBackend : Backend
             for (int j = 0; j < x.Cols; j++) x.Row(i)[j] = (float)(cap * Math.Tanh(x.Row(i)[j] / (double)cap));
     }
 
+    public override void CopyHeads(Tensor x, int apart, int heads, int length, Tensor y, int apartInY)
+    {
+        for (int i = 0; i < x.Rows; i++)
+            for (int head = 0; head < heads; head++) x.Row(i).Slice(head * apart, length).CopyTo(y.Row(i)[(head * apartInY)..]);
+    }
+
+    public override void MatMulHeads(Tensor x, int apart, WeightMatrix weights, Tensor y, int apartInY)
+    {
+        for (int head = 0; head < weights.Count; head++)
+        {
+            for (int row = 0; row < weights.Rows; row++)
+            {
+                float[] w = Decode(weights, head, row);
+                for (int i = 0; i < x.Rows; i++) y.Row(i)[(head * apartInY) + row] = (float)Dot(x.Row(i).Slice(head * apart, weights.Cols), w);
+            }
+        }
+    }
+
     public override void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y)
     {
         for (int i = 0; i < rows.Length; i++) x.Row(rows[i]).CopyTo(y.Row(i));
