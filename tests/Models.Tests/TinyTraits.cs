@@ -22,7 +22,11 @@ public sealed record TinyTraits
 {
     private static readonly TinyTraits WithBiases = new()
     {
-        Norm = TinyNorm.GainAndBias, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Plain, FeedForwardBias = true,
+        Norm = TinyNorm.GainAndBias,
+        QkvBias = true,
+        OutputBias = true,
+        FeedForward = TinyFeedForward.Plain,
+        FeedForwardBias = true,
     };
 
     private static readonly TinyTraits Fused = WithBiases with { FusedQkv = true };
@@ -73,13 +77,20 @@ public sealed record TinyTraits
         ["deepseek"] = new() { FeedForward = TinyFeedForward.Experts, SharedExpert = (true, false), DenseLayers = 1, Keys = { ["leading_dense_block_count"] = 1u } },
         ["deepseek2"] = Latent with
         {
-            FeedForward = TinyFeedForward.Experts, SharedExpert = (true, false), DenseLayers = 1,
+            FeedForward = TinyFeedForward.Experts,
+            SharedExpert = (true, false),
+            DenseLayers = 1,
             Keys = new(Latent.Keys) { ["leading_dense_block_count"] = 1u, ["expert_gating_func"] = 2u, ["expert_weights_norm"] = true, ["expert_weights_scale"] = 1.5f },
         },
         ["minicpm3"] = Latent,
         ["gpt-oss"] = new()
         {
-            Norms = ["attn_norm", "post_attention_norm"], QkvBias = true, OutputBias = true, Sinks = true, FeedForward = TinyFeedForward.Experts, FeedForwardBias = true,
+            Norms = ["attn_norm", "post_attention_norm"],
+            QkvBias = true,
+            OutputBias = true,
+            Sinks = true,
+            FeedForward = TinyFeedForward.Experts,
+            FeedForwardBias = true,
             Keys = { ["attention.sliding_window"] = 6u },
         },
     };

@@ -1,5 +1,5 @@
-using Quern.Engine.Sampling;
 using System.Runtime.InteropServices;
+using Quern.Engine.Sampling;
 
 namespace Quern.Engine.Evaluation;
 
