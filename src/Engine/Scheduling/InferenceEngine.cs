@@ -143,12 +143,12 @@ public sealed class InferenceEngine : IAsyncDisposable
         }
 
         sequences[0].Siblings = sequences[1..];
-        foreach (EngineSequence sequence in sequences) sequence.Taken();
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             int waiting = _arrived.Count + _scheduler.WaitingCount;
             if (waiting >= Options.QueueCapacity) throw new EngineBusyException(waiting, Options.QueueCapacity);
+            foreach (EngineSequence sequence in sequences) sequence.Taken();
             _arrived.Add(sequences[0]);
         }
 

@@ -93,9 +93,8 @@ public sealed class CpuGoldenTests : IDisposable
         float[] logits = model.Evaluate(golden.Tokens, step(golden.Tokens.Length), step(golden.Tokens.Length));
         if (golden.NativeRms is not { } native)
         {
-            // The largest of thousands of roundings to binary16 moves with the order of sums: only the assembled kernels' order needs the quarter (phi3: 1.01).
-            double factor = Isa.HasAvx512Vnni ? NativeFactor : 1;
-            double tolerance = golden.NativeMaxDifference is { } difference ? factor * difference : HalfCacheTolerance * golden.Deviation;
+            // The largest of thousands of roundings to binary16 moves with the order of sums, which is another one in every engine (internlm2: 1.11 of the reference's own, phi3: 1.01).
+            double tolerance = golden.NativeMaxDifference is { } difference ? NativeFactor * difference : HalfCacheTolerance * golden.Deviation;
             Close.AssertAll(golden.Logits, logits, golden.Vocabulary, (float)tolerance);
             return;
         }
