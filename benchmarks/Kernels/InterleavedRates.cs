@@ -9,7 +9,7 @@ using Quern.Kernels.Cpu.Interleaved;
 namespace Quern.Benchmarks.Kernels;
 
 /// <summary>
-/// How fast the assembled kernels over interleaved rows are on one thread with everything in the caches, beside the rate of VPDPBUSD with nothing else, in one run: medians of
+/// How fast the assembled kernels over interleaved rows are on one thread with everything in the caches, beside the rate of the byte product with nothing else, in one run: medians of
 /// rounds in which the formats and the limit take turns. Sixteen tokens as in a prompt, one as in a decode step.
 /// </summary>
 internal static unsafe class InterleavedRates
@@ -18,15 +18,15 @@ internal static unsafe class InterleavedRates
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(15);
 
     /// <summary>Prints a Markdown table.</summary>
-    public static int Print()
+    public static int Print(IReadOnlyList<string> names)
     {
-        if (!Isa.HasAvx512Vnni)
+        WeightFormat[] formats = [.. FormatTable.All.Where(format => format.Interleaved is { HasKernels: true } && (names.Count == 0 || names.Contains(format.Info.Name)))];
+        if (formats.Length == 0)
         {
-            Console.Error.WriteLine($"kernels: the tier here is {Isa.Tier.ToString().ToLowerInvariant()}; these kernels need avx512vnni");
+            Console.Error.WriteLine($"kernels: the tier here is {Isa.Tier.ToString().ToLowerInvariant()}, for which none are assembled");
             return 1;
         }
 
-        WeightFormat[] formats = [.. FormatTable.All.Where(format => format.Interleaved is not null)];
         int[] tokens = [1, 4, 16];
         List<double> peak = [];
         Dictionary<(string, int), List<double>> rates = [];
@@ -43,8 +43,8 @@ internal static unsafe class InterleavedRates
         }
 
         double top = Median(peak) / 1e9;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"VPDPBUSD alone: {top:f0} Gop/s on one thread (a multiplication and an addition are two)\n"));
-        Console.WriteLine("| weights | 16 tokens, Gop/s | of VPDPBUSD | 4 tokens, Gop/s | 1 token, Gop/s | 1 token, GB/s of weights |\n| --- | ---: | ---: | ---: | ---: | ---: |");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{MachineLimits.ByteProduct} alone: {top:f0} Gop/s on one thread (a multiplication and an addition are two)\n"));
+        Console.WriteLine("| weights | 16 tokens, Gop/s | of that | 4 tokens, Gop/s | 1 token, Gop/s | 1 token, GB/s of weights |\n| --- | ---: | ---: | ---: | ---: | ---: |");
         foreach (WeightFormat format in formats)
         {
             double many = Median(rates[(format.Info.Name, 16)]), four = Median(rates[(format.Info.Name, 4)]), one = Median(rates[(format.Info.Name, 1)]);

@@ -21,7 +21,7 @@ internal static class Roofline
     {
         using ThreadTeam team = new(threads);
         // The best of several looks: a roof is what can be had, and the first look wakes threads and wide units up.
-        double products = Enumerable.Range(0, 9).Max(_ => Isa.HasAvx512Vnni ? MachineLimits.ByteProductsPerSecond(team) : MachineLimits.MultiplyAddsPerSecond(team));
+        double products = Enumerable.Range(0, 9).Max(_ => MachineLimits.HasByteProducts ? MachineLimits.ByteProductsPerSecond(team) : MachineLimits.MultiplyAddsPerSecond(team));
         List<LinearLayers.Result> results = [];
         foreach (string name in names)
         {

@@ -29,7 +29,7 @@ internal static unsafe class MachineLimits
         {
             read[i] = ReadBytesPerSecond(team) / 1e9;
             multiply[i] = MultiplyAddsPerSecond(team) / 1e9;
-            if (Isa.HasAvx512Vnni) bytes[i] = ByteProductsPerSecond(team) / 1e9;
+            if (HasByteProducts) bytes[i] = ByteProductsPerSecond(team) / 1e9;
             if (Isa.HasAmx) tiles[i] = TileProductsPerSecond(team) / 1e9;
         }
 
@@ -40,8 +40,14 @@ internal static unsafe class MachineLimits
         return 0;
     }
 
-    /// <summary>Code that does nothing but 16,000 VPDPBUSD: <see cref="ByteProducts.CallOperations"/> a call.</summary>
-    public static nint ByteProductLoop { get; } = Isa.HasAvx512Vnni ? ExecutableMemory.Keep(WriteByteProducts()) : 0;
+    /// <summary>Whether there are assembled kernels with byte products.</summary>
+    public static bool HasByteProducts { get; } = Isa.HasAvx512Vnni || Isa.HasAssembledAvx2;
+
+    /// <summary>The instruction that multiplies bytes in this process.</summary>
+    public static string ByteProduct => Isa.HasAvx512Vnni ? "VPDPBUSD" : Isa.HasAvxVnni ? "VPDPBUSD of 256 bits" : "VPMADDUBSW";
+
+    /// <summary>Code that does nothing but 16,000 of them: <see cref="ByteProducts.CallOperations"/> a call.</summary>
+    public static nint ByteProductLoop { get; } = HasByteProducts ? ExecutableMemory.Keep(WriteByteProducts()) : 0;
 
     /// <summary>Code that does nothing but 12,000 TDPBF16PS: <see cref="TileProducts.CallOperations"/> a call.</summary>
     public static nint TileProductLoop { get; } = Isa.HasAmx ? ExecutableMemory.Keep(WriteTileProducts()) : 0;
@@ -62,7 +68,7 @@ internal static unsafe class MachineLimits
     /// <summary>One look at the rate of binary32 multiply-adds; each is two operations.</summary>
     public static double MultiplyAddsPerSecond(ThreadTeam team) => MultiplyAdds.Operations * 64 / Seconds(() => team.Run(new MultiplyAdds(), 64, 1));
 
-    /// <summary>One look at the rate of VPDPBUSD; a product and its addition are two operations.</summary>
+    /// <summary>One look at the rate of byte products; a product and its addition are two operations.</summary>
     public static double ByteProductsPerSecond(ThreadTeam team) => ByteProducts.Operations * 64 / Seconds(() => team.Run(new ByteProducts(ByteProductLoop), 64, 1));
 
     /// <summary>One look at the rate of TDPBF16PS; a product and its addition are two operations.</summary>
@@ -70,7 +76,7 @@ internal static unsafe class MachineLimits
 
     /// <summary>One look at the rate of the best product instruction that kernels use on this machine.</summary>
     public static double BestProductsPerSecond(ThreadTeam team) =>
-        Isa.HasAmx ? TileProductsPerSecond(team) : Isa.HasAvx512Vnni ? ByteProductsPerSecond(team) : MultiplyAddsPerSecond(team);
+        Isa.HasAmx ? TileProductsPerSecond(team) : HasByteProducts ? ByteProductsPerSecond(team) : MultiplyAddsPerSecond(team);
 
     private static double Seconds(Action action)
     {
@@ -111,7 +117,12 @@ internal static unsafe class MachineLimits
         kernel.Asm.mov(rcx, ByteProducts.Steps);
         kernel.Repeat(rcx, () =>
         {
-            for (int i = 0; i < 16; i++) kernel.Asm.vpdpbusd(KernelAssembler.Z(i), KernelAssembler.Z(30), KernelAssembler.Z(31));
+            for (int i = 0; i < 16; i++)
+            {
+                if (Isa.HasAvx512Vnni) kernel.Asm.vpdpbusd(KernelAssembler.Z(i), KernelAssembler.Z(30), KernelAssembler.Z(31));
+                else if (Isa.HasAvxVnni) kernel.Asm.vpdpbusd(KernelAssembler.Y(i % 14), KernelAssembler.Y(14), KernelAssembler.Y(15));
+                else kernel.Asm.vpmaddubsw(KernelAssembler.Y(i % 14), KernelAssembler.Y(14), KernelAssembler.Y(15));
+            }
         });
         kernel.End();
         return kernel.ToBytes();
@@ -123,14 +134,14 @@ internal static unsafe class MachineLimits
         /// <summary>Turns of the loop in a call.</summary>
         public const int Steps = 1000;
 
-        /// <summary>Operations of a call: 16 instructions a turn, 64 products of each, a multiplication and an addition.</summary>
-        public const double CallOperations = (double)Steps * 16 * 64 * 2;
+        /// <summary>Operations of a call: 16 instructions a turn, 64 or 32 products of each, a multiplication and an addition.</summary>
+        public static double CallOperations => (double)Steps * 16 * (Isa.HasAvx512Vnni ? 64 : 32) * 2;
 
         private const int Calls = 100;
         private readonly nint _loop = loop;
 
         /// <summary>Operations of one item.</summary>
-        public const double Operations = CallOperations * Calls;
+        public static double Operations => CallOperations * Calls;
 
         public void Run(int from, int to, int worker)
         {

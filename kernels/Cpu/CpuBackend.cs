@@ -31,7 +31,7 @@ public sealed unsafe class CpuBackend : Backend
         ArgumentNullException.ThrowIfNull(team);
         _team = team;
         Mode = mode;
-        _repack = repack && mode == ComputeMode.Fast && Isa.HasAvx512Vnni;
+        _repack = repack && mode == ComputeMode.Fast;
         _matMul = new MatMul.MatMul(team, mode);
     }
 
@@ -43,7 +43,7 @@ public sealed unsafe class CpuBackend : Backend
 
     /// <inheritdoc/>
     public override bool Copies(WeightFormat format, int cols, MatrixUse use) =>
-        _repack && use != MatrixUse.Lookup && format.Interleaved is { } layout && cols % layout.BlockColumns == 0;
+        _repack && use != MatrixUse.Lookup && format.Interleaved is { HasKernels: true } layout && cols % layout.BlockColumns == 0;
 
     /// <inheritdoc/>
     public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use = MatrixUse.Product)

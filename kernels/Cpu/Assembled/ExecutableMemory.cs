@@ -29,7 +29,7 @@ internal sealed partial class ExecutableMemory : SafeHandle
     /// <summary>Takes memory for code.</summary>
     /// <exception cref="InvalidOperationException">The system refuses.</exception>
     public static ExecutableMemory Create(ReadOnlySpan<byte> code) =>
-        TryCreate(code) ?? throw new InvalidOperationException("the system refuses memory for code; QUERN_ISA=avx512 does without");
+        TryCreate(code) ?? throw new InvalidOperationException("the system refuses memory for code; weights that are not repacked need none");
 
     /// <summary>The address of code that stays as long as the process.</summary>
     /// <exception cref="InvalidOperationException">The system refuses.</exception>

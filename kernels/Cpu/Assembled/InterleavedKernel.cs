@@ -47,7 +47,7 @@ internal sealed class InterleavedKernel
         _kernel.Load(rax, 16);
         _kernel.Load(rcx, 24);
         for (int i = 0; i < _tokens * _streams; i++) _kernel.Clear(Outputs + i);
-        _kernel.Repeat(rcx, () => _reader.Block(Streams.AsSpan(0, _streams), Step));
+        _kernel.Repeat(rcx, () => StepReader.Block(_kernel, _layout, Streams.AsSpan(0, _streams), Step));
         _kernel.AddOutputs(Outputs, _tokens, _streams);
         _kernel.End();
         return _kernel.ToBytes();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -22,9 +23,13 @@ internal sealed class KernelAssembler
     private static readonly AssemblerRegisterXMM[] LowVectors =
         [xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15];
 
+    private static readonly AssemblerRegisterYMM[] HalfVectors =
+        [ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7, ymm8, ymm9, ymm10, ymm11, ymm12, ymm13, ymm14, ymm15];
+
     private static readonly AssemblerRegisterXMM[] SavedOnWindows = LowVectors[6..];
 
     private readonly List<(Label Label, byte[] Bytes)> _constants = [];
+    private int _frameBytes;
 
     /// <summary>Iced's assembler, for the instructions themselves.</summary>
     public Assembler Asm { get; } = new(64);
@@ -34,6 +39,9 @@ internal sealed class KernelAssembler
 
     /// <summary>Vector register <paramref name="number"/>, 512 bits.</summary>
     public static AssemblerRegisterZMM Z(int number) => Vectors[number];
+
+    /// <summary>Vector register <paramref name="number"/>, 256 bits; the first sixteen.</summary>
+    public static AssemblerRegisterYMM Y(int number) => HalfVectors[number];
 
     /// <summary>Sixteen equal 32-bit lanes from memory, as an operand that costs no instruction of its own.</summary>
     public static AssemblerMemoryOperand Each(AssemblerRegister64 at, int offset) => __dword_bcst[at + offset];
@@ -89,6 +97,9 @@ internal sealed class KernelAssembler
         Asm.vmovdqa64(__zmmword_ptr[at], Z(high));
     }
 
+    /// <summary>A constant as an operand of one 32-bit lane.</summary>
+    public AssemblerMemoryOperand Lane(uint number) => __dword_ptr[Constant(BitConverter.GetBytes(number))];
+
     /// <summary>A constant's address as an operand.</summary>
     public AssemblerMemoryOperand Memory(byte[] bytes) => __[Constant(bytes)];
 
@@ -120,6 +131,22 @@ internal sealed class KernelAssembler
             Asm.add(rax, rcx);
         }
     }
+
+    /// <summary>
+    /// Takes memory on the stack, aligned to 64 bytes, that begins at rsp until <see cref="LeaveFrame"/>. Uses rax. Less than a page, so that no guard page is stepped over.
+    /// </summary>
+    public void EnterFrame(int bytes)
+    {
+        _frameBytes = bytes;
+        Debug.Assert(bytes % 64 == 0 && bytes + 128 < 4096, "a frame within a page");
+        Asm.mov(rax, rsp);
+        Asm.sub(rsp, bytes + 64);
+        Asm.and(rsp, -64);
+        Asm.mov(__qword_ptr[rsp + bytes], rax);
+    }
+
+    /// <summary>Gives that memory back.</summary>
+    public void LeaveFrame() => Asm.mov(rsp, __qword_ptr[rsp + _frameBytes]);
 
     /// <summary>A loop whose body ends by counting <paramref name="counter"/> down to 0.</summary>
     public void Repeat(AssemblerRegister64 counter, Action body)

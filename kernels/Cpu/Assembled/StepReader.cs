@@ -26,9 +26,11 @@ internal sealed class StepReader(KernelAssembler kernel, InterleavedLayout layou
     }
 
     /// <summary>Writes what is done with every step of a block, whose streams then begin at the next one. With <see cref="ScaleKind.Super"/> it is a loop counted in r12.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="layout">Its layout.</param>
     /// <param name="streams">Where blocks begin, one or several side by side.</param>
     /// <param name="step">One step; it moves the streams on.</param>
-    public void Block(ReadOnlySpan<AssemblerRegister64> streams, Action step)
+    public static void Block(KernelAssembler kernel, InterleavedLayout layout, ReadOnlySpan<AssemblerRegister64> streams, Action step)
     {
         if (layout.Scale != ScaleKind.Super)
         {
@@ -36,13 +38,13 @@ internal sealed class StepReader(KernelAssembler kernel, InterleavedLayout layou
             return;
         }
 
-        foreach (AssemblerRegister64 stream in streams) Asm.add(stream, layout.HeaderBytes);
-        Asm.mov(rbx, -layout.HeaderBytes);
-        Asm.mov(r12, layout.StepsPerBlock);
+        foreach (AssemblerRegister64 stream in streams) kernel.Asm.add(stream, layout.HeaderBytes);
+        kernel.Asm.mov(rbx, -layout.HeaderBytes);
+        kernel.Asm.mov(r12, layout.StepsPerBlock);
         kernel.Repeat(r12, () =>
         {
             step();
-            Asm.sub(rbx, layout.StepBytes);
+            kernel.Asm.sub(rbx, layout.StepBytes);
         });
     }
 

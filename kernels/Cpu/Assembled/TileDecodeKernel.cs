@@ -66,7 +66,7 @@ internal sealed class TileDecodeKernel
         _kernel.Fill(UpperHalf, 0xffff0000);
         _kernel.Fill(CodeMask, 0xffu << CodeShift);
         _kernel.Fill(Power, BitConverter.SingleToUInt32Bits(1 << (23 - CodeShift)));
-        _kernel.Repeat(rcx, () => _reader.Block([rdx], Step));
+        _kernel.Repeat(rcx, () => StepReader.Block(_kernel, _layout, [rdx], Step));
         _kernel.End();
         return _kernel.ToBytes();
     }

@@ -64,12 +64,8 @@ internal static unsafe class Q8Quantizer
     {
         for (int i = 0; i < k; i += 32)
         {
-            Vector256<int> largest = Vector256.Max(
-                Vector256.Max(Magnitude(Vector256.Load(x + i)), Magnitude(Vector256.Load(x + i + 8))),
-                Vector256.Max(Magnitude(Vector256.Load(x + i + 16)), Magnitude(Vector256.Load(x + i + 24))));
-            float inverse = Inverse(Largest(largest), out destination.D[i / 32]);
-            int sum = Store16(x + i, inverse, destination.Q + i) + Store16(x + i + 16, inverse, destination.Q + i + 16);
-            destination.S[i / 32] = (short)sum;
+            (int first, int last) = Quantize32Avx2(x + i, out destination.D[i / 32], destination.Q + i);
+            destination.S[i / 32] = (short)(first + last);
         }
     }
 
@@ -135,6 +131,16 @@ internal static unsafe class Q8Quantizer
     {
         Vector512<int> largest = Vector512.Max(Magnitude(low), Magnitude(high));
         return Inverse(Largest(Vector256.Max(largest.GetLower(), largest.GetUpper())), out scale);
+    }
+
+    /// <summary>Quantises 32 values, and tells the sum of the first and of the last sixteen; AVX2.</summary>
+    internal static (int First, int Last) Quantize32Avx2(float* x, out float scale, sbyte* quants)
+    {
+        Vector256<int> largest = Vector256.Max(
+            Vector256.Max(Magnitude(Vector256.Load(x)), Magnitude(Vector256.Load(x + 8))),
+            Vector256.Max(Magnitude(Vector256.Load(x + 16)), Magnitude(Vector256.Load(x + 24))));
+        float inverse = Inverse(Largest(largest), out scale);
+        return (Store16(x, inverse, quants), Store16(x + 16, inverse, quants + 16));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -26,7 +26,7 @@ internal static unsafe class InterleavedActivations
         for (int k = 0; k < cols; k++, target += tokens) *target = x[k];
     }
 
-    /// <summary>Quantises one token's values, 512 bits wide.</summary>
+    /// <summary>Quantises one token's values.</summary>
     /// <param name="x">[cols].</param>
     /// <param name="cols">A multiple of 32.</param>
     /// <param name="offset">The offset of the weights that they will be multiplied with.</param>
@@ -34,6 +34,13 @@ internal static unsafe class InterleavedActivations
     /// <param name="tokens">Tokens of the group: the distance of a token's blocks.</param>
     /// <param name="block">The token's first block.</param>
     public static void Quantize(float* x, int cols, int offset, bool perSixteen, int tokens, byte* block)
+    {
+        if (Isa.HasAvx512) QuantizeAvx512(x, cols, offset, perSixteen, tokens, block);
+        else QuantizeAvx2(x, cols, offset, perSixteen, tokens, block);
+    }
+
+    /// <summary>The same, 512 bits wide.</summary>
+    public static void QuantizeAvx512(float* x, int cols, int offset, bool perSixteen, int tokens, byte* block)
     {
         for (int k = 0; k < cols; k += 32, block += tokens * BlockBytes)
         {
@@ -44,6 +51,17 @@ internal static unsafe class InterleavedActivations
             Avx512F.ConvertToVector128SByte(last).Store((sbyte*)block + 16);
             if (perSixteen) Finish(block, scale, -offset, Vector512.Sum(first), Vector512.Sum(last));
             else Finish(block, scale, -offset, Vector512.Sum(first + last), 0);
+        }
+    }
+
+    /// <summary>The same, 256 bits wide.</summary>
+    public static void QuantizeAvx2(float* x, int cols, int offset, bool perSixteen, int tokens, byte* block)
+    {
+        for (int k = 0; k < cols; k += 32, block += tokens * BlockBytes)
+        {
+            (int first, int last) = Q8Quantizer.Quantize32Avx2(x + k, out float scale, (sbyte*)block);
+            if (perSixteen) Finish(block, scale, -offset, first, last);
+            else Finish(block, scale, -offset, first + last, 0);
         }
     }
 

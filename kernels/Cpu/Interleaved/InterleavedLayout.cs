@@ -82,6 +82,12 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     /// <summary>[16] the unsigned byte that a code stands for, or null where a code is its value.</summary>
     public byte[]? Codebook { get; init; }
 
+    /// <summary>The largest unsigned byte that a code stands for.</summary>
+    public int LargestValue => Codebook?.Max() ?? (1 << CodeBits) - 1;
+
+    /// <summary>Whether there are assembled kernels for it in this process.</summary>
+    public bool HasKernels => Isa.HasAvx512Vnni || (Isa.HasAssembledAvx2 && Element == FloatElement.None);
+
     /// <summary>Scales of a row in a step.</summary>
     public int ScalesPerStep => PerSixteen ? 2 : 1;
 
@@ -166,7 +172,11 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
             this, preferLocal: false);
     }
 
-    private nint Assemble(int tokens, int streams) => Element == FloatElement.None
-        ? Assembled.InterleavedKernel.Assemble(this, tokens, streams)
-        : Assembled.InterleavedFloatKernel.Assemble(this, tokens, streams);
+    private nint Assemble(int tokens, int streams)
+    {
+        if (Element != FloatElement.None) return Assembled.InterleavedFloatKernel.Assemble(this, tokens, streams);
+        return Isa.HasAvx512Vnni
+            ? Assembled.InterleavedKernel.Assemble(this, tokens, streams)
+            : Assembled.InterleavedAvx2Kernel.Assemble(this, tokens, streams, Isa.HasAvxVnni ? Assembled.ByteProducts.AvxVnni : Assembled.ByteProducts.Pairs);
+    }
 }

@@ -48,6 +48,9 @@ public static partial class Isa
     /// <summary>True where 512-bit kernels may run.</summary>
     public static readonly bool HasAvx512 = Tier >= IsaTier.Avx512;
 
+    /// <summary>True where assembled 256-bit kernels may run: they widen binary16 numbers (F16C), and need memory for code.</summary>
+    public static readonly bool HasAssembledAvx2 = HasAvx2 && HasF16C() && Assembled.ExecutableMemory.IsGranted;
+
     /// <summary>True where assembled 512-bit kernels with byte products may run.</summary>
     public static readonly bool HasAvx512Vnni = Tier >= IsaTier.Avx512Vnni;
 
@@ -82,6 +85,9 @@ public static partial class Isa
     // Source: Intel 64 and IA-32 Software Developer's Manual, volume 2, CPUID.
     private static bool HasVnni512() =>
         RuntimeInformation.ProcessArchitecture == Architecture.X64 && (X86Base.CpuId(7, 0).Ecx & (1 << 11)) != 0;
+
+    // F16C is bit 29 of ECX in leaf 1. That the system saves the registers is known from AVX2.
+    private static bool HasF16C() => (X86Base.CpuId(1, 0).Ecx & (1 << 29)) != 0;
 
     // AMX-BF16 and AMX-TILE are bits 22 and 24 of EDX in leaf 7. A process has to ask before its threads may use tiles: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), which fails where
     // the system does not save them. Source: Linux, Documentation/arch/x86/xstate.rst.

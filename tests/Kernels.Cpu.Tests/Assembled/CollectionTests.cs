@@ -19,7 +19,19 @@ public unsafe class CollectionTests
     [TierTheory(IsaTier.Avx512Vnni)]
     [InlineData("Q4_K")]
     [InlineData("F16")]
-    public void ResultsAreTheSameBesideCollections(string name) => Stress((seed, end) => Multiply(name, seed, end));
+    public void ResultsAreTheSameBesideCollections(string name)
+    {
+        nint kernel = FormatProbe.Find(name).Interleaved!.Kernel(Tokens, 1);
+        Stress((seed, end) => Multiply(name, kernel, seed, end));
+    }
+
+    [TierTheory(IsaTier.Avx2)]
+    [InlineData("Q4_K")]
+    public void ResultsOfAvx2AreTheSameBesideCollections(string name)
+    {
+        nint kernel = InterleavedAvx2Kernel.Assemble(FormatProbe.Find(name).Interleaved!, Tokens, 1, ByteProducts.Pairs);
+        Stress((seed, end) => Multiply(name, kernel, seed, end));
+    }
 
     [TierTheory(IsaTier.Amx)]
     [InlineData(2, 2)]
@@ -90,7 +102,7 @@ public unsafe class CollectionTests
         return calls;
     }
 
-    private static long Multiply(string name, int seed, DateTime end)
+    private static long Multiply(string name, nint kernel, int seed, DateTime end)
     {
         WeightFormat format = FormatProbe.Find(name);
         InterleavedLayout layout = format.Interleaved!;
@@ -113,7 +125,6 @@ public unsafe class CollectionTests
             Y = (float*)y.Start,
             YTokenBytes = 16 * sizeof(float),
         };
-        nint kernel = layout.Kernel(Tokens, 1);
         return Repeat(end, y, () =>
         {
             KernelArguments own = arguments;

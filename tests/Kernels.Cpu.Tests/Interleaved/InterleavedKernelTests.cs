@@ -1,3 +1,4 @@
+using Quern.Kernels.Cpu.Assembled;
 using Quern.Kernels.Cpu.Formats;
 using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.Tests.Formats;
@@ -12,6 +13,8 @@ public unsafe class InterleavedKernelTests
 
     public static TheoryData<string> Formats => InterleavedProbe.Formats;
 
+    public static TheoryData<string> BlockFormats => FormatProbe.Names(format => format.Interleaved is { Element: FloatElement.None });
+
     [TierTheory(IsaTier.Avx2)]
     [MemberData(nameof(Formats))]
     public void ScalarAgreesWithDoublePrecision(string name)
@@ -19,21 +22,38 @@ public unsafe class InterleavedKernelTests
         Random random = new(6);
         for (int blocks = 1; blocks <= 3; blocks++)
             foreach (int tokens in new[] { 1, 2, 5 })
-                Check(name, random, blocks, tokens, 1, assembled: false);
+                Check(name, random, blocks, tokens, 1, null);
     }
 
     [TierTheory(IsaTier.Avx512Vnni)]
     [MemberData(nameof(Formats))]
-    public void AssembledCodeAgreesWithScalar(string name)
+    public void AssembledCodeAgreesWithScalar(string name) => CheckAll(name, static (layout, tokens, streams) => layout.Kernel(tokens, streams));
+
+    [TierTheory(IsaTier.Avx2)]
+    [MemberData(nameof(BlockFormats))]
+    public void CodeAssembledForAvx2AgreesWithScalar(string name) => CheckAll(name, Products(ByteProducts.Pairs));
+
+    [TierTheory(IsaTier.AvxVnni)]
+    [MemberData(nameof(BlockFormats))]
+    public void CodeAssembledForAvxVnniAgreesWithScalar(string name) => CheckAll(name, Products(ByteProducts.AvxVnni));
+
+    [TierTheory(IsaTier.Avx512Vnni)]
+    [MemberData(nameof(BlockFormats))]
+    public void TheSameCodedForAvx512AgreesWithScalar(string name) => CheckAll(name, Products(ByteProducts.Avx512Vnni));
+
+    private static Func<InterleavedLayout, int, int, nint> Products(ByteProducts products) => (layout, tokens, streams) => InterleavedAvx2Kernel.Assemble(layout, tokens, streams, products);
+
+    private static void CheckAll(string name, Func<InterleavedLayout, int, int, nint> kernel)
     {
         Random random = new(7);
         for (int tokens = 1; tokens <= InterleavedLayout.MaxTokens; tokens++)
             foreach (int streams in new HashSet<int> { 1, InterleavedLayout.StreamsFor(tokens) })
-                for (int blocks = 1; blocks <= 3; blocks++) Check(name, random, blocks, tokens, streams, assembled: true);
+                for (int blocks = 1; blocks <= 3; blocks++) Check(name, random, blocks, tokens, streams, kernel);
     }
 
-    private static void Check(string name, Random random, int blocks, int tokens, int streams, bool assembled)
+    private static void Check(string name, Random random, int blocks, int tokens, int streams, Func<InterleavedLayout, int, int, nint>? kernel)
     {
+        bool assembled = kernel is not null;
         WeightFormat format = FormatProbe.Find(name);
         InterleavedLayout layout = format.Interleaved!;
         int cols = blocks * InterleavedProbe.BlockColumns(format), stride = (16 * streams) + Pad;
@@ -60,7 +80,7 @@ public unsafe class InterleavedKernelTests
             YStreamBytes = 16 * sizeof(float),
             YTokenBytes = stride * sizeof(float),
         };
-        if (assembled) ((delegate* unmanaged<KernelArguments*, void>)layout.Kernel(tokens, streams))(&arguments);
+        if (kernel is not null) ((delegate* unmanaged<KernelArguments*, void>)kernel(layout, tokens, streams))(&arguments);
         fixed (float* reference = scalar)
         {
             arguments.Y = reference;
