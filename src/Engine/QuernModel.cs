@@ -36,14 +36,25 @@ public sealed class QuernModel : IDisposable
     {
         (_file, Vocabulary, _model, _backend, _threads, Options, ContextLength) = (file, vocabulary, model, backend, threads, options, contextLength);
         Tokenizer = Tokenizer.Create(vocabulary);
-        KvLayout page = new(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, PageCount: 1);
-        long pageBytes;
-        using (KvCache one = backend.CreateKvCache(page)) pageBytes = one.PageBytes;
-        Pages = new KvPages(
-            options.CacheBytes is { } bytes ? PagesOf(bytes, pageBytes)
+        KvLayout page = new(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, PageCount: 1) { Windowed = model.WindowedLayers };
+        long pageBytes, windowedBytes;
+        using (KvCache one = backend.CreateKvCache(page)) (pageBytes, windowedBytes) = (one.PageBytes, one.WindowedBytes);
+        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        int pages = options.CacheBytes is { } bytes ? PagesOf(bytes, pageBytes)
             : options.CacheTokens is { } tokens ? KvLayout.PagesFor(tokens)
-            : FittingPages(contextLength, pageBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - model.WeightBytes));
-        _cache = backend.CreateKvCache(page with { PageCount = Pages.Count });
+            : FittingPages(contextLength, pageBytes, memory - model.WeightBytes);
+        if (windowedBytes > 0)
+        {
+            Pages = CreatePages(pages, pageBytes, windowedBytes, memory);
+            Window = model.Window;
+        }
+        else
+        {
+            Pages = new KvPages(pages);
+            if (model.WindowedLayers is { } windowed && windowed.All(here => here)) Window = model.Window;
+        }
+
+        _cache = backend.CreateKvCache(page with { PageCount = Pages.Slots });
         Warnings = [.. Doubts()];
     }
 
@@ -88,7 +99,7 @@ public sealed class QuernModel : IDisposable
     public long WeightBytes => _model.WeightBytes;
 
     /// <summary>Bytes of the cache of keys and values, all of it.</summary>
-    public long CacheBytes => _cache.Bytes;
+    public long CacheBytes => Pages.Count * _cache.PageBytes;
 
     /// <summary>What the cache stores, and how.</summary>
     public KvLayout KvLayout => _cache.Layout;
@@ -98,8 +109,8 @@ public sealed class QuernModel : IDisposable
 
     internal KvPages Pages { get; }
 
-    /// <summary>See <see cref="Model.Window"/>.</summary>
-    internal int? Window => _model.Window;
+    /// <summary>Slots behind which sequences give back what layers with a window store; null where pages stay whole.</summary>
+    internal int? Window { get; }
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">A GGUF file, or the first of a split set.</param>
@@ -289,6 +300,13 @@ public sealed class QuernModel : IDisposable
         return (int)Math.Clamp((long)(memoryBytes * Share) / pageBytes, 1, KvLayout.PagesFor(contextLength));
     }
 
+    // Pages that were passed cost less, so there may be more of them; numbers for more are taken as far as addresses for all are within the machine's memory, of which systems grant no more at once.
+    private KvPages CreatePages(int pages, long pageBytes, long windowedBytes, long memory)
+    {
+        long budget = pages * pageBytes, cut = pageBytes - windowedBytes, slots = Math.Max(pages, Math.Min(budget / cut, memory / pageBytes));
+        return new KvPages((int)Math.Min(slots, int.MaxValue / (2 * KvLayout.PageTokens)), new PageCosts(budget, pageBytes, cut) { Window = _model.Window, Memory = new CacheMemory(this) });
+    }
+
     private Session Opened(Func<Session> open)
     {
         lock (_sessions)
@@ -308,6 +326,11 @@ public sealed class QuernModel : IDisposable
             yield return $"memory has room for keys and values of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens; a smaller type of them (--kv-type q8_0) takes half";
         if (Vocabulary.Count != VocabularySize)
             yield return $"the tokenizer has {Vocabulary.Count} tokens and the model {VocabularySize}";
+    }
+
+    private sealed class CacheMemory(QuernModel model) : IPageMemory
+    {
+        public void Free(int page, bool windowedOnly) => model._cache.Free(page, windowedOnly);
     }
 
     private sealed class CancellingProgress(IProgress<LoadProgress>? inner, CancellationToken cancellation) : IProgress<LoadProgress>

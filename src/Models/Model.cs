@@ -16,8 +16,11 @@ public abstract class Model
     /// <summary>What each layer stores in the cache for a token.</summary>
     public IReadOnlyList<KvLayer> KvLayers { get; }
 
-    /// <summary>Slots that a query sees at most, its own included; null where some layer sees all. What lies further back need not be kept.</summary>
-    public int? Window { get; private protected init; }
+    /// <summary>Slots that a query sees at most in layers with a window, its own included; 0 where no layer has one. What such layers stored further back need not be kept.</summary>
+    public int Window { get; private protected init; }
+
+    /// <summary>Whether a layer has a window; null where none has.</summary>
+    public IReadOnlyList<bool>? WindowedLayers { get; private protected init; }
 
     /// <summary>Bytes of the weights in the file.</summary>
     public long WeightBytes { get; internal set; }

@@ -5,36 +5,52 @@ namespace Quern.Kernels.Cpu.Attention;
 /// <summary>
 /// Pages of keys and values in native memory. In a page of a layer, per KV head: keys as <c>[key length][32 tokens]</c>, transposed, so that the scores of 32 tokens
 /// are sums of whole vectors and nothing is added across lanes; then for all heads values as <c>[32 tokens][value length]</c>, rows padded to 16 values. See <see cref="KvCodec"/>.
+/// A layer's pages follow each other. Where some layers have a window and others none, the layers of a page follow each other, those with a window apart from the others, so that each part of a page
+/// is a run of whole pages of the system, which can take it back.
 /// </summary>
 internal sealed unsafe class PagedKv : KvCache
 {
     private readonly NativeBlock _block;
     private readonly nint[] _layers;
+    private readonly long[] _strides;
+    private readonly (nint Address, long Stride)[] _parts = []; // of layers without a window, and with one
 
     public PagedKv(KvLayout layout)
         : base(layout)
     {
         _layers = new nint[layout.Layers.Count];
+        _strides = new long[_layers.Length];
         for (int i = 0; i < _layers.Length; i++)
         {
             Check(layout.KeyType, layout.Layers[i].KeyLength, "keys", i);
             Check(layout.ValueType, layout.Layers[i].ValueLength, "values", i);
         }
 
-        long bytes = 0;
-        foreach (KvLayer layer in layout.Layers) bytes += BytesOf(layer, layout) * layout.PageCount;
-        _block = new NativeBlock(bytes);
-        nint address = _block.Address;
-        for (int i = 0; i < _layers.Length; i++)
-        {
-            _layers[i] = address;
-            address += (nint)(BytesOf(layout.Layers[i], layout) * layout.PageCount);
-        }
+        bool isParted = OperatingSystem.IsLinux() && layout.Windowed is { } windowed && windowed.Contains(true) && windowed.Contains(false);
+        nint address = 0;
+        if (isParted) _parts = [Place(i => !layout.Windowed![i], Alignment, ref address), Place(i => layout.Windowed![i], Alignment, ref address)];
+        for (int i = 0; i < _layers.Length && !isParted; i++) Place(layer => layer == i, 1, ref address);
+        // They were placed behind address 0 so far.
+        _block = new NativeBlock(address + Alignment);
+        nint begin = isParted ? (_block.Address + Alignment - 1) & -Alignment : _block.Address;
+        for (int i = 0; i < _layers.Length; i++) _layers[i] += begin;
+        for (int i = 0; i < _parts.Length; i++) _parts[i].Address += begin;
+        Bytes = address;
     }
 
-    public override long Bytes => _block.Bytes;
+    private static nint Alignment => Environment.SystemPageSize;
+
+    public override long Bytes { get; }
 
     public override long PageBytes => Layout.Layers.Sum(layer => BytesOf(layer, Layout));
+
+    public override long WindowedBytes => _parts.Length == 0 ? 0 : Layout.Layers.Where((_, i) => Layout.Windowed![i]).Sum(layer => BytesOf(layer, Layout));
+
+    public override void Free(int page, bool windowedOnly)
+    {
+        if (_parts.Length == 0) throw new NotSupportedException("this cache cannot give back memory of pages: no layer has a window, all have one, or the system is not Linux");
+        foreach ((nint address, long stride) in _parts.AsSpan(windowedOnly ? 1 : 0)) PageAdvice.Free(address + (nint)(page * stride), stride);
+    }
 
     public override void CopyPage(int source, int destination)
     {
@@ -64,7 +80,7 @@ internal sealed unsafe class PagedKv : KvCache
     public LayerPages Layer(int index)
     {
         KvLayer layer = Layout.Layers[index];
-        return new LayerPages(_layers[index], BytesOf(layer, Layout), layer, Layout.KeyType, Layout.ValueType);
+        return new LayerPages(_layers[index], _strides[index], layer, Layout.KeyType, Layout.ValueType);
     }
 
     protected override void Dispose(bool disposing)
@@ -75,7 +91,23 @@ internal sealed unsafe class PagedKv : KvCache
     private Span<byte> Page(int layer, int page)
     {
         long bytes = BytesOf(Layout.Layers[layer], Layout);
-        return new Span<byte>((byte*)_layers[layer] + (page * bytes), checked((int)bytes));
+        return new Span<byte>((byte*)_layers[layer] + (page * _strides[layer]), checked((int)bytes));
+    }
+
+    // Layers whose parts of a page follow each other; moves the address behind all pages.
+    private (nint Address, long Stride) Place(Func<int, bool> isMember, nint alignment, ref nint address)
+    {
+        (nint begin, nint offset) = (address, address);
+        int[] members = [.. Enumerable.Range(0, _layers.Length).Where(isMember)];
+        long bytes = members.Sum(i => BytesOf(Layout.Layers[i], Layout)), stride = (bytes + alignment - 1) & -alignment;
+        foreach (int i in members)
+        {
+            (_layers[i], _strides[i]) = (offset, stride);
+            offset += (nint)BytesOf(Layout.Layers[i], Layout);
+        }
+
+        address += (nint)(stride * Layout.PageCount);
+        return (begin, stride);
     }
 
     private static long BytesOf(KvLayer layer, KvLayout layout) =>

@@ -38,6 +38,9 @@ public sealed record KvLayout(IReadOnlyList<KvLayer> Layers, KvType KeyType, KvT
     {
     }
 
+    /// <summary>Whether a layer has a window, behind which what it stores is not looked at again; null where none has.</summary>
+    public IReadOnlyList<bool>? Windowed { get; init; }
+
     /// <summary>Tokens in a page, of every layer.</summary>
     public const int PageTokens = 32;
 
@@ -62,6 +65,15 @@ public abstract class KvCache : IDisposable
 
     /// <summary>Bytes of a page, of every layer.</summary>
     public abstract long PageBytes { get; }
+
+    /// <summary>Bytes of a page that layers with a window store and that can be given back to the system on their own (<see cref="Free"/>); 0 where nothing can.</summary>
+    public virtual long WindowedBytes => 0;
+
+    /// <summary>Gives a page's memory back to the system: what it stores is lost, and it takes memory again when it is written. Not while a pass reads it.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="windowedOnly">Only what layers with a window store in it.</param>
+    /// <exception cref="NotSupportedException"><see cref="WindowedBytes"/> is 0.</exception>
+    public virtual void Free(int page, bool windowedOnly) => throw new NotSupportedException("this cache cannot give back memory of pages");
 
     /// <summary>Takes out what a page stores.</summary>
     /// <param name="page">The page.</param>

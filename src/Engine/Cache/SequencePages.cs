@@ -18,6 +18,12 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
     private int _published;
     private int _passed;
 
+    /// <summary>Pages at the beginning that were passed.</summary>
+    public int Passed => _passed;
+
+    /// <summary>Whether those stay, because some layers have no window.</summary>
+    public bool KeepsPassed => pool.Costs.Window > 0;
+
     /// <summary>The pages.</summary>
     public ReadOnlySpan<int> Table => _table.AsSpan(0, _count);
 
@@ -79,6 +85,7 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
             TryResizeLocked(0);
             while ((_count + 1) * PageTokens < tokens.Length
                 && pool.TryShare(Prefix(_count), tokens.Slice(_count * PageTokens, PageTokens), out _table[_count], out _prefixes[_count])) _count++;
+            if (KeepsPassed) CutToWindow();
             _published = _count;
             known = _count * PageTokens;
             if (TryResizeLocked(tokens.Length)) return true;
@@ -87,13 +94,14 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
         }
     }
 
-    /// <summary>Gives back the pages that lie before a slot, because nothing will look at them again; they keep their place in the table.</summary>
+    /// <summary>
+    /// Gives back the pages that lie before a slot, because nothing will look at them again; they keep their place in the table. Where only some layers have a window, it is what those store that is given back.
+    /// </summary>
     public void Pass(int slot)
     {
         int passed = Math.Min(Math.Max(0, slot) / PageTokens, _count);
         if (passed <= _passed) return;
-        lock (pool)
-            while (_passed < passed) pool.Release(_table[_passed++]);
+        lock (pool) PassLocked(passed);
     }
 
     /// <summary>Holds the pages of another sequence instead of its own.</summary>
@@ -106,6 +114,7 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
             for (_count = 0; _count < other._count; _count++)
             {
                 if (_count >= _passed) pool.Hold(other._table[_count]);
+                else if (KeepsPassed) pool.Hold(other._table[_count], passed: true);
                 (_table[_count], _prefixes[_count]) = (other._table[_count], other._prefixes[_count]);
             }
 
@@ -125,6 +134,31 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
         }
     }
 
+    private void PassLocked(int passed)
+    {
+        for (; _passed < passed; _passed++)
+        {
+            if (KeepsPassed) pool.Pass(_table[_passed]);
+            else pool.Release(_table[_passed]);
+        }
+    }
+
+    // Keeps so many of the pages that were found that the windows of the token behind them are whole.
+    private void CutToWindow()
+    {
+        int whole = _count, first;
+        for (; whole > 0; whole--)
+        {
+            first = Math.Max(0, (whole * PageTokens) - pool.Costs.Window + 1) / PageTokens;
+            int page = whole - 1;
+            while (page >= first && !pool.IsCut(_table[page])) page--;
+            if (page < first) break;
+        }
+
+        TryResizeLocked(whole * PageTokens);
+        PassLocked(Math.Max(0, (whole * PageTokens) - pool.Costs.Window + 1) / PageTokens);
+    }
+
     private long Prefix(int pages) => pages == 0 ? PrefixTable.Root : _prefixes[pages - 1];
 
     private bool TryResizeLocked(int tokens)
@@ -132,7 +166,11 @@ internal sealed class SequencePages(KvPages pool, int mostTokens)
         int wanted = KvLayout.PagesFor(tokens);
         // From the end: the beginning of a text is worth most to others, and is kept longest.
         while (_count > wanted)
+        {
             if (--_count >= _passed) pool.Release(_table[_count]);
+            else if (KeepsPassed) pool.Release(_table[_count], passed: true);
+        }
+
         _passed = Math.Min(_passed, _count);
         _published = Math.Min(_published, _count);
         if (wanted - _count > pool.FreeCount) return false;

@@ -55,7 +55,7 @@ internal abstract class BlockModel : DecoderModel
         : base(weights, config, style, ropes)
     {
         _style = style;
-        if (style.Attention.Windows is { } windows && windows.All(window => window > 0)) Window = windows.Max();
+        if (style.Attention.Windows is { } windows && windows.Any(window => window > 0)) (Window, WindowedLayers) = (windows.Max(), [.. windows.Select(window => window > 0)]);
         _layers = new Layer[config.LayerCount];
         for (int i = 0; i < _layers.Length; i++) _layers[i] = new Layer(weights, config, style, i);
     }

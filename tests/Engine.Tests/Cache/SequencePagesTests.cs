@@ -8,11 +8,19 @@ public sealed class SequencePagesTests
 {
     private const int Pages = 9, Most = 200, PageTokens = KvLayout.PageTokens;
 
+    // Where some layers have a window, a page costs 10 bytes, and 4 without what they store.
+    private const int Window = 40, PageCost = 10, CutCost = 4, Slots = Pages * PageCost / CutCost;
+
     [Property(MaxTest = 300)]
-    public void No_page_is_lost_or_shared_wrongly_whatever_sequences_do(int[] choices)
+    public void No_page_is_lost_or_shared_wrongly_whatever_sequences_do(int[] choices) => Check(choices, windowed: false);
+
+    [Property(MaxTest = 300)]
+    public void Nor_is_one_where_some_layers_have_a_window(int[] choices) => Check(choices, windowed: true);
+
+    private static void Check(int[] choices, bool windowed)
     {
-        KvPages pool = new(Pages);
         MarkedCache cache = new();
+        KvPages pool = windowed ? Windowed(cache) : new KvPages(Pages);
         List<Sequence> alive = [];
         foreach (uint choice in choices.Select((choice, i) => unchecked((uint)(choice + (1000 * i)) * 2654435761)))
         {
@@ -42,11 +50,74 @@ public sealed class SequencePagesTests
             }
 
             foreach (Sequence sequence in alive) sequence.AssertStored(cache);
-            int[] held = [.. alive.SelectMany(sequence => sequence.Pages.Table[sequence.Passed..].ToArray())];
-            Assert.Equal(Pages - held.Distinct().Count(), pool.FreeCount);
-            Assert.All(Enumerable.Range(0, Pages), page => Assert.Equal(held.Count(p => p == page), pool.References(page)));
+            (int Page, bool Passed)[] held = [.. alive.SelectMany(sequence => sequence.Pages.Table[(windowed ? 0 : sequence.Passed)..].ToArray().Select((page, i) => (page, windowed && i < sequence.Passed)))];
+            Assert.All(Enumerable.Range(0, pool.Slots), page => Assert.Equal(held.Count(p => p.Page == page), pool.References(page)));
+            int pages = held.DistinctBy(p => p.Page).Count();
+            if (windowed)
+            {
+                int cost = held.GroupBy(p => p.Page).Sum(holders => pool.IsCut(holders.Key) || holders.All(holder => holder.Passed) ? CutCost : PageCost);
+                Assert.Equal(Math.Min(Slots - pages, ((Pages * PageCost) - cost) / PageCost), pool.FreeCount);
+                Assert.InRange(cache.Resident, cost, Pages * PageCost);
+            }
+            else
+            {
+                Assert.Equal(Pages - pages, pool.FreeCount);
+            }
         }
     }
+
+    [Fact]
+    public void More_tokens_have_room_where_windows_have_passed_most_of_them()
+    {
+        MarkedCache cache = new();
+        KvPages pool = Windowed(cache);
+        List<Sequence> alive = [.. Enumerable.Range(0, 2).Select(i => new Sequence(new SequencePages(pool, Most), [.. Enumerable.Repeat(i, 32)]))];
+        foreach (Sequence sequence in alive)
+        {
+            Assert.True(sequence.Begin(cache));
+            for (int i = 0; i < 160; i++)
+            {
+                Assert.True(sequence.Append(cache, 1, 0));
+                sequence.Pass(sequence.Tokens.Count - Window + 1);
+            }
+        }
+
+        // Twice 192 tokens take twelve pages, and nine whole ones are what there is.
+        Assert.Equal(2 * 6, alive.Sum(sequence => sequence.Pages.Table.Length));
+        foreach (Sequence sequence in alive) sequence.AssertStored(cache);
+        Assert.InRange(cache.Resident, 1, Pages * PageCost);
+    }
+
+    [Fact]
+    public void What_a_window_has_passed_is_found_again_until_its_room_is_needed()
+    {
+        MarkedCache cache = new();
+        KvPages pool = Windowed(cache);
+        int[] tokens = [.. Enumerable.Range(0, 129)];
+        Sequence first = new(new SequencePages(pool, Most), [.. tokens]);
+        Assert.True(first.Begin(cache));
+        first.Pass(129 - Window + 1);
+        Assert.Equal(2, first.Pages.Passed);
+        Sequence same = new(new SequencePages(pool, Most), [.. tokens[..70], 1]);
+        Assert.True(same.Begin(cache));
+        Assert.Equal(64, same.Known); // its window is whole: nothing was cut
+        same.Pages.TryResize(0);
+
+        SequencePages taker = new(pool, Most);
+        Assert.True(taker.TryResize(PageTokens * 5)); // now it is
+        Assert.True(pool.IsCut(first.Pages.Table[0]));
+        taker.TryResize(0);
+        Assert.True(same.Begin(cache));
+        Assert.Equal(0, same.Known);
+        same.Pages.TryResize(0);
+        Sequence later = new(new SequencePages(pool, Most), [.. tokens, 1]);
+        Assert.True(later.Begin(cache));
+        Assert.Equal((128, 2), (later.Known, later.Pages.Passed)); // what it lacks is behind its window
+        later.AssertStored(cache);
+        first.AssertStored(cache);
+    }
+
+    private static KvPages Windowed(MarkedCache cache) => new(Slots, new PageCosts(Pages * PageCost, PageCost, CutCost) { Window = Window, Memory = cache });
 
     [Fact]
     public void A_prefix_is_found_after_its_sequence_has_ended()
@@ -126,10 +197,17 @@ public sealed class SequencePagesTests
         Assert.NotEqual(first.Pages.Table[1], fork.Pages.Table[1]);
     }
 
-    /// <summary>A slot stores a number that stands for its token and all before it.</summary>
-    private sealed class MarkedCache() : KvCache(new KvLayout([new KvLayer(1, 32, 32)], KvType.F16, Pages))
+    /// <summary>A slot stores a number that stands for its token and all before it, once for all layers and once for those with a window.</summary>
+    private sealed class MarkedCache() : KvCache(new KvLayout([new KvLayer(1, 32, 32)], KvType.F16, Slots)), IPageMemory
     {
-        public int[] Marks { get; } = new int[Pages * PageTokens];
+        private readonly int[] _resident = new int[Slots];
+
+        public int[] Marks { get; } = new int[Slots * PageTokens];
+
+        public int[] WindowMarks { get; } = new int[Slots * PageTokens];
+
+        /// <summary>What pages cost that were written and not given back to the system.</summary>
+        public int Resident => _resident.Sum();
 
         public int Copies { get; private set; }
 
@@ -141,6 +219,21 @@ public sealed class SequencePagesTests
         {
             Copies++;
             Marks.AsSpan(source * PageTokens, PageTokens).CopyTo(Marks.AsSpan(destination * PageTokens));
+            WindowMarks.AsSpan(source * PageTokens, PageTokens).CopyTo(WindowMarks.AsSpan(destination * PageTokens));
+            _resident[destination] = PageCost;
+        }
+
+        public void Write(int slot, int mark)
+        {
+            Marks[slot] = WindowMarks[slot] = mark;
+            _resident[slot / PageTokens] = PageCost;
+        }
+
+        public override void Free(int page, bool windowedOnly)
+        {
+            WindowMarks.AsSpan(page * PageTokens, PageTokens).Clear();
+            _resident[page] = windowedOnly ? CutCost : 0;
+            if (!windowedOnly) Marks.AsSpan(page * PageTokens, PageTokens).Clear();
         }
 
         public override void ReadPage(int page, Span<byte> destination) => throw new NotSupportedException();
@@ -160,8 +253,8 @@ public sealed class SequencePagesTests
 
         public int Known { get; private set; }
 
-        /// <summary>Pages that were given back at the beginning.</summary>
-        public int Passed { get; private set; }
+        /// <summary>Pages at the beginning that were passed.</summary>
+        public int Passed => Pages.Passed;
 
         public bool Begin(MarkedCache cache)
         {
@@ -184,14 +277,10 @@ public sealed class SequencePagesTests
         public Sequence Fork(SequencePages into)
         {
             into.ShareFrom(Pages);
-            return new Sequence(into, [.. Tokens]) { Passed = Passed };
+            return new Sequence(into, [.. Tokens]);
         }
 
-        public void Pass(int slot)
-        {
-            Pages.Pass(slot);
-            Passed = Math.Max(Passed, slot / PageTokens);
-        }
+        public void Pass(int slot) => Pages.Pass(slot);
 
         // Nobody goes back to what was passed.
         public void Truncate(int length)
@@ -204,13 +293,14 @@ public sealed class SequencePagesTests
         public void AssertStored(MarkedCache cache)
         {
             int[] marks = Marks();
-            for (int slot = Passed * PageTokens; slot < marks.Length; slot++) Assert.Equal(marks[slot], cache.Marks[At(slot)]);
+            for (int slot = Pages.KeepsPassed ? 0 : Passed * PageTokens; slot < marks.Length; slot++) Assert.Equal(marks[slot], cache.Marks[At(slot)]);
+            for (int slot = Passed * PageTokens; slot < marks.Length; slot++) Assert.Equal(marks[slot], cache.WindowMarks[At(slot)]);
         }
 
         private void Store(MarkedCache cache, int from)
         {
             int[] marks = Marks();
-            for (int slot = from; slot < marks.Length; slot++) cache.Marks[At(slot)] = marks[slot];
+            for (int slot = from; slot < marks.Length; slot++) cache.Write(At(slot), marks[slot]);
             Pages.Publish([.. Tokens]);
         }
 

@@ -1,5 +1,6 @@
 using FsCheck.Xunit;
 using Quern.Engine.Sampling;
+using Quern.TestKit;
 
 namespace Quern.Engine.Tests.Scheduling;
 
@@ -88,12 +89,26 @@ public sealed class InferenceEngineTests : IDisposable
     }
 
     [Property(MaxTest = 40)]
-    public void Requests_together_get_what_each_gets_alone(int seed) => Together(new Random(seed)).GetAwaiter().GetResult();
+    public void Requests_together_get_what_each_gets_alone(int seed) => Together(new Random(seed), Load).GetAwaiter().GetResult();
+
+    [SharedTheory]
+    [InlineData("gemma3")] // some layers have a window
+    [InlineData("phi3-swa")] // all have
+    public async Task So_do_requests_to_models_with_windows(string name)
+    {
+        for (int seed = 0; seed < 20; seed++)
+        {
+            await Together(
+                new Random(seed),
+                (cacheTokens, batchTokens) => QuernModel.Load(
+                    SharedData.Path("golden", name, "model.gguf"), new ModelOptions { Exact = true, Threads = 1, ContextLength = 128, CacheTokens = cacheTokens, BatchTokens = batchTokens }));
+        }
+    }
 
     // Prompts with common beginnings, several texts of one prompt, small steps, a cache that is too small for all, some who leave early.
-    private async Task Together(Random random)
+    private static async Task Together(Random random, Func<int, int, QuernModel> load)
     {
-        using QuernModel model = Load(cacheTokens: 32 * random.Next(4, 12), batchTokens: random.Next(1, 3) * 20);
+        using QuernModel model = load(32 * random.Next(4, 12), random.Next(1, 3) * 20);
         EngineOptions options = new() { MaxSequences = random.Next(3, 7), PromptTokensBesideOthers = random.Next(1, 40), SharePrefixes = random.Next(3) > 0 };
         int[][] prompts = [.. Enumerable.Range(0, 7).Select(_ => Enumerable.Range(0, random.Next(1, 90)).Select(i => 3 + (i * 37 % 250)).ToArray())];
         GenerationOptions[] wanted = [.. prompts.Select(_ => new GenerationOptions { MaxTokens = random.Next(1, 30), IgnoreEos = true, Sampling = new SamplingOptions { Seed = (ulong)random.Next(1000) } })];

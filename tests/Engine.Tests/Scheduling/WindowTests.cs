@@ -30,4 +30,31 @@ public sealed class WindowTests
         Assert.Equal(expected, tokens);
         Assert.InRange(held, 1, Kernels.Cpu.KvLayout.PagesFor(Math.Max(window, prompt.Length)) + 1);
     }
+
+    [SharedFact]
+    public async Task Sequences_of_a_model_with_windows_in_some_layers_find_room_for_more_tokens_than_whole_pages_hold()
+    {
+        using QuernModel model = QuernModel.Load(SharedData.Path("golden", "gemma3", "model.gguf"), new ModelOptions { Exact = true, Threads = 1, ContextLength = 400, CacheTokens = 512 });
+        Assert.Equal(OperatingSystem.IsLinux(), model.Pages.Costs.Cut < model.Pages.Costs.Page);
+        GenerationOptions options = new() { MaxTokens = 320, IgnoreEos = true, Sampling = new SamplingOptions { Temperature = 0 } };
+        int[][] prompts = [[.. Enumerable.Range(3, 40)], [.. Enumerable.Range(50, 33)]];
+        List<int>[] expected = [[], []];
+        for (int i = 0; i < prompts.Length; i++)
+        {
+            using Session session = model.CreateSession();
+            Generation generation = session.Start(prompts[i], options);
+            while (generation.Step() is var token and not Generation.None) expected[i].Add(token);
+        }
+
+        await using InferenceEngine engine = new(model);
+        List<int>[] found = [[], []];
+        await Task.WhenAll(Enumerable.Range(0, prompts.Length).Select(async i =>
+        {
+            await foreach (GeneratedText piece in engine.Submit(prompts[i], options).ReadAsync())
+                if (piece.Token != Generation.None) found[i].Add(piece.Token);
+        }));
+        Assert.Equal(expected, found);
+        // Together they have 713 tokens at the end, and whole pages for 512.
+        Assert.Equal(OperatingSystem.IsLinux(), engine.Statistics.Preemptions == 0);
+    }
 }

@@ -163,7 +163,7 @@ public abstract class BackendSuite
         Check(4, mode, pair =>
         {
             KvLayer shape = new(kvHeads, keyLength, valueLength);
-            KvLayout layout = new([shape, shape], keyType, valueType, 12);
+            KvLayout layout = new([shape, shape], keyType, valueType, 12) { Windowed = window > 0 ? [false, true] : null };
             using KvCache tested = pair.Tested.CreateKvCache(layout), oracle = pair.Oracle.CreateKvCache(layout);
             Batch batch = new(128, 3);
             int[][] tables = [[7, 2, 9], [0, 11], [4]];
