@@ -121,6 +121,11 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     /// <summary>Bytes of a token's activations for a step: a quantised block, or 32 numbers.</summary>
     public int ActivationBytes => Element != FloatElement.None ? StepColumns * sizeof(float) : InterleavedActivations.BlockBytes;
 
+    /// <summary>Whether activations in the form that these kernels want are in the form that another layout's want.</summary>
+    public bool SharesActivations(InterleavedLayout other) => Element != FloatElement.None
+        ? other.Element != FloatElement.None
+        : other.Element == FloatElement.None && (Offset, PerSixteen) == (other.Offset, other.PerSixteen);
+
     /// <summary>Columns whose activations of sixteen tokens stay in the first-level cache: the length of a pass over a group.</summary>
     public int PassColumns => Element != FloatElement.None ? 512 : 1024;
 

@@ -169,3 +169,22 @@ internal unsafe struct InterleavedProduct : ITeamJob
         arguments.Y = Y + (group * GroupRows);
     }
 }
+
+/// <summary>Several products of the same tokens; an item is a group of rows of one of them, in their order.</summary>
+/// <param name="products">[count] They outlive the job.</param>
+/// <param name="count">How many.</param>
+internal readonly unsafe struct InterleavedProducts(InterleavedProduct* products, int count) : ITeamJob
+{
+    private readonly InterleavedProduct* _products = products;
+    private readonly int _count = count;
+
+    public void Run(int from, int to, int worker)
+    {
+        for (int i = 0; i < _count && to > 0; i++)
+        {
+            int groups = (_products[i].Rows + InterleavedLayout.Rows - 1) / InterleavedLayout.Rows;
+            if (from < groups) _products[i].Run(from, Math.Min(to, groups), worker);
+            (from, to) = (Math.Max(0, from - groups), to - groups);
+        }
+    }
+}

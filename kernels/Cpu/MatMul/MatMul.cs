@@ -37,9 +37,6 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
         /// <summary>Quantised for rows as stored.</summary>
         Rows,
 
-        /// <summary>As <see cref="InterleavedActivations"/> has them.</summary>
-        Interleaved,
-
         /// <summary>As <see cref="TileLayout"/> has them.</summary>
         Tiles,
     }
@@ -48,7 +45,15 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
     public void Run(Tensor x, ReadOnlySpan<Product> products)
     {
         _form = default;
-        foreach (Product product in products) Multiply(x, product.Weights, 0, product.Bias is { } bias ? (float*)bias.Address : null, product.Y);
+        bool together = true;
+        foreach (Product product in products) together &= IsInterleaved(product.Weights, x.Rows);
+        if (together)
+        {
+            Interleaved(x, products, 0);
+            return;
+        }
+
+        foreach (Product product in products) Multiply(x, product, 0);
     }
 
     /// <summary>The product with one matrix of a stack.</summary>
@@ -59,7 +64,7 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
     public void Run(Tensor x, WeightMatrix weights, int index, Tensor y)
     {
         _form = default;
-        Multiply(x, weights, index, null, y);
+        Multiply(x, new Product(weights, null, y), index);
     }
 
     public void Dispose()
@@ -68,43 +73,78 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
         _scratch.Dispose();
     }
 
-    private void Multiply(Tensor x, WeightMatrix weights, int index, float* bias, Tensor y)
+    private static bool IsInterleaved(WeightMatrix weights, int tokens) => weights.Interleaved is { } interleaved && !IsTiled(interleaved.Layout, tokens);
+
+    // Weights of more than bfloat16's digits are kept because their digits count.
+    private static bool IsTiled(InterleavedLayout layout, int tokens) => Isa.HasAmx && tokens >= TileTokens && layout.Element is FloatElement.None or FloatElement.Brain;
+
+    private void Multiply(Tensor x, in Product product, int index)
     {
+        WeightMatrix weights = product.Weights;
+        if (IsInterleaved(weights, x.Rows))
+        {
+            Interleaved(x, new ReadOnlySpan<Product>(in product), index);
+            return;
+        }
+
+        float* bias = product.Bias is { } vector ? (float*)vector.Address : null;
         if (weights.Interleaved is { } interleaved)
         {
-            // Weights of more than bfloat16's digits are kept because their digits count.
-            if (Isa.HasAmx && x.Rows >= TileTokens && interleaved.Layout.Element is (FloatElement.None or FloatElement.Brain)) Tiles(x, interleaved, interleaved.Matrix(index), bias, y);
-            else Interleaved(x, interleaved, interleaved.Matrix(index), bias, y);
+            Tiles(x, interleaved, interleaved.Matrix(index), bias, product.Y);
             return;
         }
 
         nint address = weights.Matrix(index);
         WeightFormat format = weights.Format;
         bool direct = x.Rows < PanelTokens && mode == ComputeMode.Fast && format.RowKernel != null;
-        if (direct) Rows(x, weights, address, bias, y);
-        else Panels(x, weights, address, bias, y);
+        if (direct) Rows(x, weights, address, bias, product.Y);
+        else Panels(x, weights, address, bias, product.Y);
     }
 
-    private void Interleaved(Tensor x, InterleavedWeights weights, byte* matrix, float* bias, Tensor y)
+    // All products in one loop of the team: a thread that is done with its part of one goes on with the next.
+    private void Interleaved(Tensor x, ReadOnlySpan<Product> products, int index)
     {
-        InterleavedLayout layout = weights.Layout;
-        ActivationForm form = layout.Element != FloatElement.None
-            ? new ActivationForm(FormKind.Interleaved) { Floats = true }
-            : new ActivationForm(FormKind.Interleaved) { Offset = layout.Offset, PerSixteen = layout.PerSixteen };
-        InterleavedProduct product = new()
+        InterleavedProduct* jobs = stackalloc InterleavedProduct[products.Length];
+        long* offsets = stackalloc long[products.Length + 1];
+        int groups = 0;
+        offsets[0] = 0;
+        for (int i = 0; i < products.Length; i++)
+            offsets[i + 1] = offsets[i] + (FirstOfForm(products, i) == i ? InterleavedProduct.ActivationBytes(Layout(products[i]), x.Cols, x.Rows) : 0);
+        byte* placed = (byte*)_placed.Require(offsets[products.Length]);
+        _form = default;
+        for (int i = 0; i < products.Length; i++)
         {
-            Weights = matrix,
-            GroupBytes = weights.GroupBytes,
-            Rows = weights.Rows,
-            Cols = weights.Cols,
-            X = Place(form, InterleavedProduct.ActivationBytes(layout, weights.Cols, x.Rows), out bool isPlaced),
-            Bias = bias,
-            Y = (float*)y.Address,
-            YStride = y.Stride,
-        };
-        product.Choose(layout, x.Rows);
-        if (!isPlaced) team.Run(new PlaceJob(x, layout, product.X), x.Rows, TokensPerChunk);
-        team.Run(product, weights.Groups, Math.Clamp(weights.Groups / (team.Threads * ChunksPerThread), InterleavedLayout.MaxStreams, GroupsPerChunk));
+            Product product = products[i];
+            InterleavedWeights weights = product.Weights.Interleaved!;
+            int first = FirstOfForm(products, i);
+            jobs[i] = new InterleavedProduct
+            {
+                Weights = weights.Matrix(index),
+                GroupBytes = weights.GroupBytes,
+                Rows = weights.Rows,
+                Cols = weights.Cols,
+                X = placed + offsets[first],
+                Bias = product.Bias is { } bias ? (float*)bias.Address : null,
+                Y = (float*)product.Y.Address,
+                YStride = product.Y.Stride,
+            };
+            jobs[i].Choose(weights.Layout, x.Rows);
+            groups += weights.Groups;
+            if (first == i) team.Run(new PlaceJob(x, weights.Layout, jobs[i].X), x.Rows, TokensPerChunk);
+        }
+
+        team.Run(new InterleavedProducts(jobs, products.Length), groups, Math.Clamp(groups / (team.Threads * ChunksPerThread), InterleavedLayout.MaxStreams, GroupsPerChunk));
+    }
+
+    private static InterleavedLayout Layout(in Product product) => product.Weights.Interleaved!.Layout;
+
+    // The first product that wants activations in the same form.
+    private static int FirstOfForm(ReadOnlySpan<Product> products, int product)
+    {
+        InterleavedLayout wanted = Layout(products[product]);
+        int first = 0;
+        while (!wanted.SharesActivations(Layout(products[first]))) first++;
+        return first;
     }
 
     private void Tiles(Tensor x, InterleavedWeights weights, byte* matrix, float* bias, Tensor y)
@@ -187,12 +227,6 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
     private readonly record struct ActivationForm(FormKind Form)
     {
         public ActivationKind Kind { get; init; }
-
-        public bool Floats { get; init; }
-
-        public int Offset { get; init; }
-
-        public bool PerSixteen { get; init; }
     }
 
     private readonly struct PlaceJob(Tensor x, InterleavedLayout layout, byte* destination) : ITeamJob
