@@ -11,6 +11,7 @@ if (args is ["layers", ..]) return LinearLayers.Print(Names("Q4_0", "Q4_K", "Q6_
 if (args is ["prompts", ..]) return Prompts.Print(Names("Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16", "BF16"), Environment.ProcessorCount);
 if (args is ["serving", var model]) return await EngineNumbers.Print(model);
 if (args is ["speculation", var spoken]) return await SpeculationNumbers.Print(spoken);
+if (args is ["speculation", var target, var draft]) return await SpeculationPair.Print(target, draft);
 if (args is ["pages"]) return ScatteredPages.Print(Environment.ProcessorCount);
 if (args is ["roofline", ..]) return Roofline.Write(args.Length > 1 ? args[1] : "roofline.svg", ["Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16"], Environment.ProcessorCount);
 BenchmarkSwitcher.FromAssembly(typeof(MachineLimits).Assembly).Run(args);

@@ -9,16 +9,20 @@ internal sealed class Proposal
     // Few chains leave more tokens than this; for those that do, the room grows.
     private const int UsualCandidates = 64;
 
-    // A proposal is expected to be right so often before anything is known, and that knowledge is worth so many tokens.
-    private const double FirstAcceptance = 0.6, Memory = 0.95;
+    /// <summary>A proposed token is expected to be right so often before anything is known.</summary>
+    public const double FirstAcceptance = 0.6;
+
+    private const double Memory = 0.95;
 
     private readonly int[] _tokens;
     private readonly Candidate[][] _distributions;
     private readonly int[] _candidates;
 
     /// <param name="most">The most tokens.</param>
-    public Proposal(int most)
+    /// <param name="acceptance">How often they are expected to be right, until it is known.</param>
+    public Proposal(int most, double acceptance = FirstAcceptance)
     {
+        Acceptance = acceptance;
         (_tokens, _distributions, _candidates) = (new int[most], new Candidate[most][], new int[most]);
         for (int i = 0; i < most; i++) _distributions[i] = new Candidate[UsualCandidates];
     }
@@ -30,7 +34,7 @@ internal sealed class Proposal
     public int Wanted { get; set; }
 
     /// <summary>The chance that a proposed token is right, of late.</summary>
-    public double Acceptance { get; private set; } = FirstAcceptance;
+    public double Acceptance { get; private set; }
 
     /// <summary>Tokens proposed so far.</summary>
     public long Proposed { get; private set; }

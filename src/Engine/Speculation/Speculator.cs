@@ -11,10 +11,10 @@ internal sealed class Speculator : IDisposable
     private readonly List<EngineSequence> _sequences = [];
     private readonly List<Proposal> _proposals = [];
     private readonly int[] _most;
-    private int _quiet;
-    private int _pause = ShortestPause;
-    private long _start;
-    private Burst _burst;
+    private readonly SpeculationBudget _budget = new();
+    private int _plain;
+    private double _drafting;
+    private double _acceptance = Proposal.FirstAcceptance;
 
     /// <param name="options">How.</param>
     /// <param name="drafter">Who proposes.</param>
@@ -27,13 +27,14 @@ internal sealed class Speculator : IDisposable
         _most = new int[maxSequences];
     }
 
-    private const int RowsOfAll = 48, BurstSteps = 8, ShortestPause = 32, LongestPause = 4096;
+    private const int RowsOfAll = 48;
+    private const double Memory = 0.98;
 
     /// <summary>The most proposed tokens of a step.</summary>
     public int Rows { get; }
 
-    /// <summary>Room for a sequence's proposals.</summary>
-    public Proposal CreateProposal() => new(_options.MaxTokens);
+    /// <summary>Room for a sequence's proposals, which are expected to be right as often as those of the others were. From any thread.</summary>
+    public Proposal CreateProposal() => new(_options.MaxTokens, Volatile.Read(ref _acceptance));
 
     /// <summary>Tokens proposed.</summary>
     public long Proposed { get; private set; }
@@ -63,11 +64,10 @@ internal sealed class Speculator : IDisposable
             _proposals.Add(proposal);
         }
 
-        _start = Stopwatch.GetTimestamp();
-        _burst.Plain = others + _sequences.Count;
+        _plain = others + _sequences.Count;
         if (_sequences.Count == 0) return;
-        // Nothing pays until it is known what a token costs without; and what did not pay is not tried again at once.
-        if (_options.Adaptive && (_quiet-- > 0 || !_costs.Knows(_burst.Plain)))
+        // Nothing pays until it is known what a token costs without.
+        if (_options.Adaptive && !(_costs.Knows(_plain) && _budget.Allows(_costs[_plain] / _plain)))
         {
             _sequences.Clear();
             return;
@@ -82,7 +82,10 @@ internal sealed class Speculator : IDisposable
             _sequences.RemoveAt(i);
         }
 
-        if (_sequences.Count > 0) _drafter.Propose(_sequences);
+        if (_sequences.Count == 0) return;
+        long start = Stopwatch.GetTimestamp();
+        _drafter.Propose(_sequences);
+        _drafting = Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     /// <summary>What became of a proposal.</summary>
@@ -91,6 +94,7 @@ internal sealed class Speculator : IDisposable
         Proposed += sequence.Proposal!.Count;
         Accepted += accepted;
         sequence.Proposal.Learn(accepted);
+        if (sequence.Proposal.Count > 0) Volatile.Write(ref _acceptance, (Memory * _acceptance) + ((1 - Memory) * sequence.Proposal.Acceptance));
         _drafter.Keep(sequence, before + accepted);
     }
 
@@ -100,36 +104,16 @@ internal sealed class Speculator : IDisposable
     /// <param name="chosen">Tokens that came out.</param>
     public void Learn(int tokens, long ticks, int chosen)
     {
-        _costs.Learn(tokens, (double)ticks / Stopwatch.Frequency);
-        if (!_options.Adaptive || _sequences.Count == 0) return;
-
-        _burst.Seconds += Stopwatch.GetElapsedTime(_start).TotalSeconds;
-        _burst.PlainSeconds += chosen * _costs[_burst.Plain] / _burst.Plain;
-        if (++_burst.Steps < BurstSteps) return;
-        // All that speculation cost, against what the same tokens would have cost without.
-        bool paid = _burst.Seconds < _burst.PlainSeconds;
-        _pause = paid ? ShortestPause : Math.Min(2 * _pause, LongestPause);
-        _quiet = paid ? 0 : _pause;
-        _burst = default;
+        double seconds = (double)ticks / Stopwatch.Frequency;
+        _costs.Learn(tokens, seconds);
+        if (_sequences.Count == 0) _budget.Passed(seconds);
+        else if (_costs.Knows(_plain)) _budget.Tried(seconds + _drafting, chosen, _costs[_plain] / _plain);
     }
 
     /// <summary>A sequence has ended, or is another one now.</summary>
     public void Forget(EngineSequence sequence) => _drafter.Keep(sequence, 0);
 
     public void Dispose() => _drafter.Dispose();
-
-    /// <summary>Some steps with proposals.</summary>
-    private struct Burst
-    {
-        public int Steps;
-        public double Seconds;
-
-        /// <summary>What their tokens would have taken without.</summary>
-        public double PlainSeconds;
-
-        /// <summary>Sequences of the step: its tokens without proposals.</summary>
-        public int Plain;
-    }
 
     private void Fill()
     {

@@ -133,4 +133,36 @@ public sealed class SpeculationTests : IDisposable
         DraftLengths.Choose([hopeless], [8], others: 0, budget: 16, costs, draftSeconds: 0.01);
         Assert.True(hopeless.Wanted > 0); // in time it is tried again
     }
+
+    [Fact]
+    public void What_is_never_right_loses_two_percent_and_is_tried_again()
+    {
+        SpeculationBudget budget = new();
+        double seconds = 0;
+        int tokens = 0, tries = 0;
+        void Run(int count, double cost, int gain, Action check)
+        {
+            for (int end = tokens + count; tokens < end; check())
+            {
+                bool allowed = budget.Allows(1);
+                if (allowed) budget.Tried(cost, gain, 1);
+                else budget.Passed(1);
+                tries += allowed ? 1 : 0;
+                seconds += allowed ? cost : 1;
+                tokens += allowed ? gain : 1;
+            }
+        }
+
+        Run(5000, cost: 1.4, gain: 1, () => Assert.InRange(seconds, tokens, (tokens + 2.41) / 0.98));
+        Assert.InRange(tries, 200, 300); // 2 % of the time, at 0.4 a try
+        int before = tries;
+        (seconds, tokens) = (0, 0);
+        Run(3000, cost: 1.4, gain: 3, () => { });
+        Assert.InRange(tries - before, 900, 1000); // it is right now, and no more is lost
+        Assert.InRange(tokens / seconds, 1.9, 2.15);
+        (seconds, tokens, before) = (0, 0, tries);
+        Run(1000, cost: 1.4, gain: 1, () => { });
+        Assert.InRange(tries - before, 20, 90); // what was won does not pay for long
+        Assert.InRange(seconds, 1000, 1035);
+    }
 }
