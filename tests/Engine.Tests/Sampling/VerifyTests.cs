@@ -1,11 +1,10 @@
-using System.Globalization;
 using Quern.Engine.Sampling;
 
 namespace Quern.Engine.Tests.Sampling;
 
 /// <summary>
-/// Drafted tokens that are verified are distributed as the target's own, by χ² over 20,000 draws (QUERN_DRAWS says how many) with a fixed seed. A right rule would be called wrong by one seed in a
-/// million; rules that are wrong on purpose are called wrong.
+/// Drafted tokens that are verified are distributed as the target's own, by <see cref="GoodnessOfFit"/> over 20,000 draws (QUERN_DRAWS says how many) with a fixed seed; rules that are wrong on purpose are called wrong by
+/// both of its tests.
 /// </summary>
 public sealed class VerifyTests
 {
@@ -14,8 +13,6 @@ public sealed class VerifyTests
     private static readonly float[] Draft = [0.1f, 1.3f, 0.5f, 1.4f, -1, 0.2f, -1, 2.2f, -2, 0.8f, -0.4f, 0.3f];
 
     private static SamplingOptions Plain { get; } = new() { Seed = 1, Temperature = 1, TopK = 0, TopP = 1, MinP = 0 };
-
-    private static int Draws => Environment.GetEnvironmentVariable("QUERN_DRAWS") is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : 20_000;
 
     public static TheoryData<string> Chains => [.. Options.Keys];
 
@@ -39,7 +36,7 @@ public sealed class VerifyTests
 
     [Theory]
     [MemberData(nameof(Chains))]
-    public void Verified_tokens_are_distributed_as_the_targets_own(string chain) => Assert.InRange(ChiSquare(Options[chain], Right, out double limit), 0, limit);
+    public void Verified_tokens_are_distributed_as_the_targets_own(string chain) => Measure(Options[chain], Right).AssertFits();
 
     public static TheoryData<string, string> Mutants => new()
     {
@@ -51,7 +48,9 @@ public sealed class VerifyTests
     [MemberData(nameof(Mutants))]
     public void Wrong_rules_are_found_out(string chain, string rule)
     {
-        Assert.True(ChiSquare(Options[chain], Mutant(rule), out double limit) > limit);
+        GoodnessOfFit fit = Measure(Options[chain], Mutant(rule));
+        Assert.True(fit.ChiSquare > fit.ChiSquareLimit, $"χ² {fit.ChiSquare}, limit {fit.ChiSquareLimit}");
+        Assert.True(fit.Distance > fit.DistanceLimit, $"distance {fit.Distance}, limit {fit.DistanceLimit}");
     }
 
     // Rules that look right.
@@ -75,7 +74,7 @@ public sealed class VerifyTests
         return left[Candidate.Draw(left, random.NextDouble())].Token;
     };
 
-    private static double ChiSquare(SamplingOptions options, Rule rule, out double limit)
+    private static GoodnessOfFit Measure(SamplingOptions options, Rule rule)
     {
         int[] history = [3, 7, 3, 7, 1, 3];
         DryBreakers? breakers = options.DryMultiplier == 0 ? null : DryBreakers.FromText([], Vocabulary, _ => default, _ => []);
@@ -84,7 +83,7 @@ public sealed class VerifyTests
         SamplerChain draft = target.Clone();
         double[] expected = Expected(options, breakers, history);
         Random random = new(17);
-        int draws = Draws;
+        int draws = GoodnessOfFit.Draws(20_000);
         int[] seen = new int[Vocabulary];
         for (int i = 0; i < draws; i++)
         {
@@ -92,25 +91,7 @@ public sealed class VerifyTests
             seen[rule(target, q[Candidate.Draw(q, random.NextDouble())].Token, q, random)]++;
         }
 
-        double sum = 0;
-        int free = -1;
-        for (int token = 0; token < Vocabulary; token++)
-        {
-            if (expected[token] == 0)
-            {
-                sum += seen[token] > 0 ? double.PositiveInfinity : 0;
-                continue;
-            }
-
-            free++;
-            double wanted = expected[token] * draws;
-            sum += (seen[token] - wanted) * (seen[token] - wanted) / wanted;
-        }
-
-        // Wilson and Hilferty 1931: the cube root of χ²/n is nearly normal; 4.75 deviations are exceeded once in a million.
-        double n = free, spread = 2 / (9 * n);
-        limit = n * Math.Pow(1 - spread + (4.75 * Math.Sqrt(spread)), 3);
-        return sum;
+        return new GoodnessOfFit(expected, seen);
     }
 
     // XTC tosses a coin: the mean of both sides.
