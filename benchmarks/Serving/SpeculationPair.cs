@@ -26,7 +26,7 @@ internal static class SpeculationPair
         Console.WriteLine("| sampling | proposals | tokens a second | against plain | proposed | of them right |\n| --- | --- | ---: | ---: | ---: | ---: |");
         foreach (float temperature in new[] { 0f, 0.8f })
         {
-            (string Name, SpeculationOptions? Options)[] kinds = [("none", null), ("ngram", new()), ("model", new() { Draft = draft }), ("model, always 4", new() { Draft = draft, MaxTokens = 4, Adaptive = false })];
+            (string Name, SpeculationOptions? Options)[] kinds = [("none", null), ("ngram", new()), ("suffix", new() { RememberedTokens = 10_000 }), ("model", new() { Draft = draft }), ("model, always 4", new() { Draft = draft, MaxTokens = 4, Adaptive = false })];
             List<double>[] speeds = [.. kinds.Select(_ => new List<double>())];
             EngineStatistics[] last = new EngineStatistics[kinds.Length];
             for (int round = 0; round <= Rounds; round++)

@@ -182,6 +182,7 @@ public sealed class RunTests : IDisposable
 
     [ShippedModelTheory]
     [InlineData("ngram")]
+    [InlineData("suffix")]
     [InlineData("model")]
     [InlineData("auto")]
     public void Speculation_says_the_same(string kind)

@@ -44,6 +44,7 @@ public sealed class DecodeAllocationTests : IDisposable
     [InlineData("nobody")]
     [InlineData("a model")]
     [InlineData("the text")]
+    [InlineData("finished texts")]
     public async Task A_step_of_the_engine_allocates_no_managed_memory_on_any_thread(string proposes)
     {
         using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = 2, ContextLength = 4000, CacheTokens = 6 * 4000 });
@@ -51,7 +52,7 @@ public sealed class DecodeAllocationTests : IDisposable
         for (int round = 0; round < 5 && least > 0; round++)
         {
             using QuernModel? draft = proposes == "a model" ? model.LoadBeside(_file.Path, model.Options) : null;
-            SpeculationOptions? speculation = proposes == "nobody" ? null : new SpeculationOptions { Draft = draft, MaxTokens = 3 };
+            SpeculationOptions? speculation = proposes == "nobody" ? null : new SpeculationOptions { Draft = draft, MaxTokens = 3, RememberedTokens = proposes == "finished texts" ? 1000 : 0 };
             await using InferenceEngine engine = new(model, new EngineOptions { Speculation = speculation });
             // Nobody reads: what is allocated is the engine's.
             for (int i = 0; i < 6; i++)

@@ -6,7 +6,8 @@ namespace Quern.Cli.Options;
 /// <summary>The options that say whether and how tokens are proposed and checked several at a time.</summary>
 internal sealed class SpeculationArguments
 {
-    private static readonly string[] Kinds = ["off", "ngram", "model", "auto"];
+    private static readonly string[] Kinds = ["off", "ngram", "suffix", "model", "auto"];
+    private const int RememberedTokens = 1 << 17;
 
     private readonly Option<string?> _draft = new("--draft", "-md")
     {
@@ -18,7 +19,7 @@ internal sealed class SpeculationArguments
 
     private readonly Option<string?> _kind = new("--speculate")
     {
-        Description = "Where proposed tokens come from: what followed the same tokens earlier in the text (ngram), a draft model (model), whichever there is (auto), nowhere (off) [default: auto with --draft, else off].",
+        Description = "Where proposed tokens come from: what followed the same tokens earlier in the text (ngram), the same after the longest match in it and in texts finished before (suffix), a draft model (model), whichever there is (auto), nowhere (off) [default: auto with --draft, else off].",
         HelpName = "KIND",
     };
 
@@ -40,8 +41,8 @@ internal sealed class SpeculationArguments
     {
         string kind = result.GetValue(_kind) ?? (result.GetValue(_draft) is null ? "off" : "auto");
         if (kind == "off") return null;
-        SpeculationOptions options = new() { MaxTokens = result.GetValue(_tokens) };
-        string? draft = kind == "ngram" ? null : result.GetValue(_draft) ?? (path == Shipped(ShippedModels.TargetName) ? Shipped(ShippedModels.DraftName) : null);
+        SpeculationOptions options = new() { MaxTokens = result.GetValue(_tokens), RememberedTokens = kind == "suffix" ? RememberedTokens : 0 };
+        string? draft = kind is "ngram" or "suffix" ? null : result.GetValue(_draft) ?? (path == Shipped(ShippedModels.TargetName) ? Shipped(ShippedModels.DraftName) : null);
         if (draft is null && kind == "model") throw new UsageException("--speculate model needs a draft; give one with --draft FILE");
         return draft is null ? options : options with { Draft = model.LoadBeside(draft, model.Options, null, terminal.Cancelled) };
     }

@@ -243,6 +243,7 @@ public sealed class InferenceEngine : IAsyncDisposable
 
     private static IDrafter? DrafterOf(EngineOptions? options) => options?.Speculation is not { } speculation ? null
         : speculation.Draft is { } draft ? new ModelDrafter(draft, options.MaxSequences)
+        : speculation.RememberedTokens > 0 ? new SuffixDrafter(speculation.RememberedTokens)
         : new NgramDrafter();
 
     private void ChooseProposed(EngineSequence sequence, Span<float> logits)

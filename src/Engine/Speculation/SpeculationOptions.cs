@@ -6,16 +6,23 @@ public sealed record SpeculationOptions
     /// <summary>A small model with the same vocabulary that proposes; null proposes what followed the same tokens earlier in the text. It belongs to the engine while that lives, and is disposed by its owner.</summary>
     public QuernModel? Draft { get; init; }
 
+    /// <summary>Without a draft: of how many tokens of texts that the engine has finished what followed the same tokens is proposed, beside the text's own; 0 looks at the text alone. A token takes about 110 bytes.</summary>
+    public int RememberedTokens { get; init; }
+
     /// <summary>The most tokens that are proposed at once for a sequence.</summary>
     public int MaxTokens { get; init; } = 8;
 
     /// <summary>Whether fewer tokens, or none, are proposed where the measured costs and the measured acceptance say that it pays; false always proposes <see cref="MaxTokens"/>.</summary>
     public bool Adaptive { get; init; } = true;
 
+    private const int MostRemembered = 1 << 26;
+
     /// <exception cref="ArgumentException">A number is not positive, or the vocabularies differ.</exception>
     internal void Validate(QuernModel target)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(RememberedTokens);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(RememberedTokens, MostRemembered);
         if (Draft is null) return;
         IReadOnlyList<string> differences = Evaluation.VocabularyDifferences.Find(target.Vocabulary, Draft.Vocabulary);
         if (differences.Count == 0 && Draft.VocabularySize != target.VocabularySize) differences = [$"the target has {target.VocabularySize} logits, the draft {Draft.VocabularySize}"];

@@ -23,7 +23,7 @@ public sealed class SpeculationTests : IDisposable
     private async Task Compare(Random random)
     {
         using QuernModel target = Load(_file, 32 * random.Next(6, 20)), draft = Load(random.Next(2) == 0 ? _file : _similar, 32 * random.Next(2, 30)), alone = Load(_file);
-        SpeculationOptions speculation = new() { Draft = random.Next(3) == 0 ? null : draft, MaxTokens = random.Next(1, 9), Adaptive = random.Next(2) == 0 };
+        SpeculationOptions speculation = new() { Draft = random.Next(3) == 0 ? null : draft, RememberedTokens = random.Next(2) * random.Next(1, 400), MaxTokens = random.Next(1, 9), Adaptive = random.Next(2) == 0 };
         int[][] prompts = [.. Enumerable.Range(0, 5).Select(_ => Enumerable.Range(0, random.Next(1, 85)).Select(i => 3 + (i * 37 % random.Next(2, 250))).ToArray())];
         GenerationOptions[] wanted = [.. prompts.Select(_ => new GenerationOptions
         {
