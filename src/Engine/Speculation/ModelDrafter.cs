@@ -10,8 +10,6 @@ namespace Quern.Engine;
 /// </summary>
 internal sealed class ModelDrafter : IDrafter
 {
-    private const double Memory = 0.9;
-
     private readonly QuernModel _draft;
     private readonly Batch _batch;
     private readonly TensorBuffer _logits;
@@ -47,7 +45,7 @@ internal sealed class ModelDrafter : IDrafter
             _draft.Forward(_batch, _logits.Tensor.FirstRows(_going.Count));
             for (int i = 0; i < _going.Count; i++) Draw(_going[i], _logits.Tensor.Row(i));
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            if (token > 0 || SecondsPerToken == 0) SecondsPerToken = SecondsPerToken == 0 ? seconds : (Memory * SecondsPerToken) + ((1 - Memory) * seconds);
+            if (token > 0 || SecondsPerToken == 0) SecondsPerToken = StepCosts.Learnt(SecondsPerToken, seconds);
             for (int i = _going.Count - 1; i >= 0; i--)
                 if (_going[i].Proposal!.Count >= _going[i].Proposal!.Wanted) _going.RemoveAt(i);
         }

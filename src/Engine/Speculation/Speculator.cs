@@ -13,6 +13,7 @@ internal sealed class Speculator : IDisposable
     private readonly int[] _most;
     private readonly SpeculationBudget _budget = new();
     private int _plain;
+    private int _sincePlain;
     private double _drafting;
     private double _acceptance = Proposal.FirstAcceptance;
 
@@ -27,7 +28,7 @@ internal sealed class Speculator : IDisposable
         _most = new int[maxSequences];
     }
 
-    private const int RowsOfAll = 48;
+    private const int RowsOfAll = 48, StepsBetweenPlain = 64;
     private const double Memory = 0.98;
 
     /// <summary>The most proposed tokens of a step.</summary>
@@ -66,8 +67,8 @@ internal sealed class Speculator : IDisposable
 
         _plain = others + _sequences.Count;
         if (_sequences.Count == 0) return;
-        // Nothing pays until it is known what a token costs without.
-        if (_options.Adaptive && !(_costs.Knows(_plain) && _budget.Allows(_costs[_plain] / _plain)))
+        // Nothing pays until it is known what a token costs without, and that is measured again and again.
+        if (_options.Adaptive && !(_sincePlain < StepsBetweenPlain && _costs.Knows(_plain) && _budget.Allows(_costs[_plain] / _plain)))
         {
             _sequences.Clear();
             return;
@@ -106,6 +107,7 @@ internal sealed class Speculator : IDisposable
     {
         double seconds = (double)ticks / Stopwatch.Frequency;
         _costs.Learn(tokens, seconds);
+        _sincePlain = _sequences.Count == 0 ? 0 : _sincePlain + 1;
         if (_sequences.Count == 0) _budget.Passed(seconds);
         else if (_costs.Knows(_plain)) _budget.Tried(seconds + _drafting, chosen, _costs[_plain] / _plain);
     }
