@@ -4,7 +4,8 @@ namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
 /// Pages of keys and values in native memory. In a page of a layer, per KV head: keys as <c>[key length][32 tokens]</c>, transposed, so that the scores of 32 tokens
-/// are sums of whole vectors and nothing is added across lanes; then for all heads values as <c>[32 tokens][value length]</c>, rows padded to 16 values. See <see cref="KvCodec"/>.
+/// are sums of whole vectors and nothing is added across lanes; then for all heads values as <c>[32 tokens][value length]</c>, rows padded to 16 values, see <see cref="KvCodec"/>; then the
+/// layer's state.
 /// </summary>
 internal sealed unsafe class PagedKv : KvCache
 {
@@ -79,7 +80,7 @@ internal sealed unsafe class PagedKv : KvCache
     }
 
     private static long BytesOf(KvLayer layer, KvLayout layout) =>
-        layer.Heads * (KvCodec.Bytes(layout.KeyType, layer.KeyLength) + KvCodec.Bytes(layout.ValueType, LayerPages.Pad(layer.ValueLength)));
+        (layer.Heads * (KvCodec.Bytes(layout.KeyType, layer.KeyLength) + KvCodec.Bytes(layout.ValueType, LayerPages.Pad(layer.ValueLength)))) + ((long)layer.StateLength * sizeof(float));
 
     private static void Check(KvType type, int length, string what, int layer)
     {
@@ -107,4 +108,7 @@ internal readonly unsafe record struct LayerPages(nint Address, long PageBytes, 
     /// <summary>Values of a head in a page, rows padded to <see cref="ValueStride"/>.</summary>
     public byte* Values(int page, int head) =>
         (byte*)Address + (page * PageBytes) + (Layer.Heads * KvCodec.Bytes(KeyType, Layer.KeyLength)) + (head * KvCodec.Bytes(ValueType, ValueStride));
+
+    /// <summary>The state in a page, at its end.</summary>
+    public float* State(int page) => (float*)((byte*)Address + ((page + 1) * PageBytes)) - Layer.StateLength;
 }
