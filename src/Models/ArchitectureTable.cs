@@ -69,6 +69,8 @@ public static class ArchitectureTable
         new("deepseek", "DeepSeek MoE", (w, c, n) => new DeepSeek(w, c, n)),
         new("deepseek2", "DeepSeek 2, 2.5, 3 and R1", (w, c, n) => new DeepSeek2(w, c, n)),
         new("minicpm3", "MiniCPM 3", (w, c, n) => new MiniCpm3(w, c, n)),
+        new("mamba", "Mamba 1", (w, c, _) => new Mamba(w, c)),
+        new("rwkv6", "RWKV 6 (Finch)", (w, c, _) => new Rwkv6(w, c)),
         new("gpt-oss", "gpt-oss", (w, c, n) => new GptOss(w, c, n)),
     ];
 

@@ -23,6 +23,12 @@ internal abstract record StreamStyle
 
     /// <summary>Factor on the logits.</summary>
     public float LogitScale { get; init; } = 1;
+
+    /// <summary>Values of the state of a recurrent layer, 0 without.</summary>
+    public int StateLength { get; init; }
+
+    /// <summary>What a recurrent layer keeps of a token while it runs, 0 without.</summary>
+    public int RecurrentWidth { get; init; }
 }
 
 /// <summary>
@@ -44,9 +50,11 @@ internal abstract class DecoderModel : Model
     private ExpertRoutes? _routes;
 
     protected DecoderModel(WeightBinder weights, ModelConfig config, StreamStyle style, RopeTable[] ropes)
-        : base(config, [.. config.KvHeadCounts.Select(heads => new KvLayer(heads, config.KeyLength, config.ValueLength))])
+        : base(config, [.. config.KvHeadCounts.Select(heads => new KvLayer(heads, config.KeyLength, config.ValueLength) { StateLength = style.StateLength })])
     {
-        (_style, _sizes) = (style, PassSizes.Of(config));
+        (_style, _sizes) = (style, PassSizes.Of(config) with { Recurrent = style.RecurrentWidth });
+        // A state is all that is left of what came before; that of the last full page is where one can go on from.
+        if (style.StateLength != 0 && config.HeadCount == 0) Window = KvLayout.PageTokens + 1;
         (_ropes, _angles) = (ropes, new Tensor[ropes.Length]);
         WeightMatrix? output = weights.MatrixIfPresent("output.weight", config.VocabularySize, config.Width);
         _embedding = output is null
