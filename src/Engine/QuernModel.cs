@@ -25,6 +25,7 @@ public sealed class QuernModel : IDisposable
     private readonly Backend _backend;
     private readonly KvCache _cache;
     private readonly IDisposable? _threads;
+    private readonly bool _hasState;
     private readonly Lock _turn = new();
     private readonly Lock _breakersTurn = new();
     private readonly HashSet<Session> _sessions = [];
@@ -35,6 +36,7 @@ public sealed class QuernModel : IDisposable
     private QuernModel(GgufFile file, Vocabulary vocabulary, Model model, Backend backend, IDisposable? threads, ModelOptions options, int contextLength)
     {
         (_file, Vocabulary, _model, _backend, _threads, Options, ContextLength) = (file, vocabulary, model, backend, threads, options, contextLength);
+        _hasState = model.KvLayers.Any(layer => layer.StateLength > 0);
         Tokenizer = Tokenizer.Create(vocabulary);
         KvLayout page = new(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, PageCount: 1);
         long pageBytes;
@@ -100,6 +102,14 @@ public sealed class QuernModel : IDisposable
 
     /// <summary>See <see cref="Model.Window"/>.</summary>
     internal int? Window => _model.Window;
+
+    /// <summary>
+    /// How many of the first tokens of a sequence need not be computed again when the others are forgotten. Keys and values stay what they are; a state stands for all tokens behind which it was
+    /// stored, and is kept at the end of every whole page.
+    /// </summary>
+    /// <param name="length">Tokens that are wanted, at most <paramref name="stored"/>.</param>
+    /// <param name="stored">Tokens that were computed, those that are forgotten included.</param>
+    internal int Kept(int length, int stored) => length == stored || !_hasState ? length : length - (length % KvLayout.PageTokens);
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">A GGUF file, or the first of a split set.</param>

@@ -1,4 +1,5 @@
 using Quern.Engine.Sampling;
+using Quern.TestKit;
 
 namespace Quern.Engine.Tests;
 
@@ -19,10 +20,17 @@ public sealed class DecodeAllocationTests : IDisposable
     [InlineData(1, false)]
     [InlineData(2, false)]
     [InlineData(2, true)]
-    public void A_decode_step_allocates_no_managed_memory_on_any_thread(int threads, bool exact)
+    public void A_decode_step_allocates_no_managed_memory_on_any_thread(int threads, bool exact) => ADecodeStep(_file.Path, threads, exact);
+
+    [SharedTheory]
+    [InlineData("mamba")]
+    [InlineData("rwkv6")]
+    public void Nor_does_one_of_a_recurrent_model(string name) => ADecodeStep(SharedData.Path("golden", name, "model.gguf"), 2, exact: false);
+
+    private static void ADecodeStep(string path, int threads, bool exact)
     {
         SamplingOptions sampling = new() { Seed = 3, RepeatPenalty = 1.1f, DryMultiplier = 0.5f };
-        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = threads, Exact = exact });
+        using QuernModel model = QuernModel.Load(path, new ModelOptions { Threads = threads, Exact = exact });
         using Session session = model.CreateSession();
         // The runtime allocates a little now and then by itself; a step that allocates would do so in every round.
         long least = long.MaxValue;
