@@ -166,7 +166,12 @@ public sealed class RecurrentTests : IDisposable
         if (proposes == "a coarse model") path = Coarse(path);
         using QuernModel model = Load(name, new ModelOptions { CacheTokens = 4096 });
         using QuernModel draft = QuernModel.Load(path, new ModelOptions { Exact = true, Threads = 1, ContextLength = Context, CacheTokens = 4096 });
-        EngineOptions options = new() { Speculation = new SpeculationOptions { Draft = proposes.EndsWith("model", StringComparison.Ordinal) ? draft : null, MaxTokens = 3, Adaptive = false } };
+        // A page that nobody knows goes out again at once when it is given back.
+        EngineOptions options = new()
+        {
+            SharePrefixes = proposes != "nonsense",
+            Speculation = new SpeculationOptions { Draft = proposes.EndsWith("model", StringComparison.Ordinal) ? draft : null, MaxTokens = 3, Adaptive = false },
+        };
         await using InferenceEngine engine = proposes == "nonsense" ? new(model, options, new NonsenseDrafter()) : new(model, options);
         int[][] prompts = [Tokens[..30], [.. Enumerable.Range(0, 63).Select(i => 3 + (i % 5))], Tokens[..64]];
         await Together(name, engine, [.. prompts.Select(prompt => (prompt, Greedy(70)))]);
