@@ -76,8 +76,11 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
     }
 
     /// <summary>An error about a key that an architecture needs and the file lacks.</summary>
-    public ModelFormatException Lacks(string suffix) =>
-        new(file.Path, $"metadata key '{file.Metadata.GetString("general.architecture")}.{suffix}'", "the file does not have it");
+    public ModelFormatException Lacks(string suffix) => KeyError(suffix, "the file does not have it");
+
+    /// <summary>An error about a key of the architecture.</summary>
+    public ModelFormatException KeyError(string suffix, string problem) =>
+        new(file.Path, $"metadata key '{file.Metadata.GetString("general.architecture")}.{suffix}'", problem);
 
     private static bool IsHarmless(string name)
     {
