@@ -52,13 +52,21 @@ public sealed class DecodeAllocationTests : IDisposable
     [InlineData("nobody")]
     [InlineData("a model")]
     [InlineData("the text")]
-    public async Task A_step_of_the_engine_allocates_no_managed_memory_on_any_thread(string proposes)
+    public Task A_step_of_the_engine_allocates_no_managed_memory_on_any_thread(string proposes) => AStepOfTheEngine(_file.Path, proposes);
+
+    [SharedTheory]
+    [InlineData("mamba", "nobody")]
+    [InlineData("mamba", "a model")]
+    [InlineData("rwkv6", "a model")]
+    public Task Nor_does_one_with_a_recurrent_model(string name, string proposes) => AStepOfTheEngine(SharedData.Path("golden", name, "model.gguf"), proposes);
+
+    private static async Task AStepOfTheEngine(string path, string proposes)
     {
-        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = 2, ContextLength = 4000, CacheTokens = 6 * 4000 });
+        using QuernModel model = QuernModel.Load(path, new ModelOptions { Threads = 2, ContextLength = 4000, CacheTokens = 6 * 4000 });
         long least = long.MaxValue;
         for (int round = 0; round < 5 && least > 0; round++)
         {
-            using QuernModel? draft = proposes == "a model" ? model.LoadBeside(_file.Path, model.Options) : null;
+            using QuernModel? draft = proposes == "a model" ? model.LoadBeside(path, model.Options) : null;
             SpeculationOptions? speculation = proposes == "nobody" ? null : new SpeculationOptions { Draft = draft, MaxTokens = 3 };
             await using InferenceEngine engine = new(model, new EngineOptions { Speculation = speculation });
             // Nobody reads: what is allocated is the engine's.

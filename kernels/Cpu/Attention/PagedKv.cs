@@ -109,6 +109,6 @@ internal readonly unsafe record struct LayerPages(nint Address, long PageBytes, 
     public byte* Values(int page, int head) =>
         (byte*)Address + (page * PageBytes) + (Layer.Heads * KvCodec.Bytes(KeyType, Layer.KeyLength)) + (head * KvCodec.Bytes(ValueType, ValueStride));
 
-    /// <summary>The state in a page, at its end.</summary>
-    public float* State(int page) => (float*)((byte*)Address + ((page + 1) * PageBytes)) - Layer.StateLength;
+    /// <summary>The state in a page, behind all values.</summary>
+    public float* State(int page) => (float*)Values(page, Layer.Heads);
 }
