@@ -4,8 +4,7 @@ namespace Quern.Kernels.Cpu.Attention;
 
 /// <summary>
 /// Pages of keys and values in native memory. In a page of a layer, per KV head: keys as <c>[key length][32 tokens]</c>, transposed, so that the scores of 32 tokens
-/// are sums of whole vectors and nothing is added across lanes; then for all heads values as <c>[32 tokens][value length]</c>, rows padded to 16 values, see <see cref="KvCodec"/>; then the
-/// layer's state.
+/// are sums of whole vectors and nothing is added across lanes; then for all heads values as <c>[32 tokens][value length]</c>, rows padded to 16 values. See <see cref="KvCodec"/>.
 /// </summary>
 internal sealed unsafe class PagedKv : KvCache
 {
@@ -89,7 +88,7 @@ internal sealed unsafe class PagedKv : KvCache
     }
 }
 
-/// <summary>The pages of one layer: addresses and geometry.</summary>
+/// <summary>The pages of one layer: addresses and geometry. What a recurrent layer knows lies behind its keys and values.</summary>
 /// <param name="Address">Page 0.</param>
 /// <param name="PageBytes">Bytes from page to page.</param>
 /// <param name="Layer">Heads and lengths.</param>

@@ -55,9 +55,9 @@ internal abstract class BlockModel : DecoderModel
         : base(weights, config, style, ropes)
     {
         _style = style;
-        if (config.HeadCount == 0) throw weights.KeyError("attention.head_count", "it holds 0; expected at least 1");
         if (style.Attention.Windows is { } windows && windows.All(window => window > 0)) Window = windows.Max();
         _layers = new Layer[config.LayerCount];
+        if (config.HeadCount == 0) throw weights.KeyError("attention.head_count", "it holds 0; expected at least 1");
         for (int i = 0; i < _layers.Length; i++) _layers[i] = new Layer(weights, config, style, i);
     }
 
