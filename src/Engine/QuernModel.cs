@@ -315,7 +315,7 @@ public sealed class QuernModel : IDisposable
         if (ContextLength > Config.ContextLength)
             yield return $"the context of {ContextLength} tokens is longer than the {Config.ContextLength} that the model was trained with; text may degrade behind them";
         if (Options is { CacheTokens: null, CacheBytes: null } && Pages.Count * KvLayout.PageTokens < ContextLength)
-            yield return $"memory has room for keys and values of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens; a smaller type of them (--kv-type q8_0) takes half";
+            yield return $"memory has room for {(_hasState ? "states" : "keys and values")} of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens{(_hasState ? "" : "; a smaller type of them (--kv-type q8_0) takes half")}";
         if (Vocabulary.Count != VocabularySize)
             yield return $"the tokenizer has {Vocabulary.Count} tokens and the model {VocabularySize}";
     }

@@ -117,7 +117,9 @@ public sealed class RecurrentTests : IDisposable
     {
         using QuernModel model = Load(name, new ModelOptions { CacheTokens = 96 });
         await using InferenceEngine engine = new(model);
-        await Together(name, engine, [(Tokens[..3], Greedy(50)), (Tokens[3..7], Greedy(50))]);
+        EngineRequest request = engine.Submit(Tokens.AsSpan(0, 3), Greedy(50), samples: 2);
+        List<int> expected = Alone(name, Tokens[..3], Greedy(50));
+        for (int sample = 0; sample < 2; sample++) Assert.Equal(expected, await Read(request, sample));
         Assert.True(engine.Statistics.Preemptions > 0);
     }
 
@@ -138,17 +140,11 @@ public sealed class RecurrentTests : IDisposable
     [MemberData(nameof(Names))]
     public async Task A_running_sequence_holds_the_pages_of_its_state_only(string name)
     {
-        using QuernModel model = Load(name, new ModelOptions { ContextLength = 600, CacheTokens = 600 });
+        // Three pages, for a text of sixteen.
+        using QuernModel model = Load(name, new ModelOptions { ContextLength = 600, CacheTokens = 96 });
         await using InferenceEngine engine = new(model);
-        int tokens = 0, held = 0;
-        await foreach (GeneratedText piece in engine.Submit(Tokens.AsSpan(0, 10), Greedy(500)).ReadAsync())
-        {
-            if (piece.Token != Generation.None) tokens++;
-            held = Math.Max(held, engine.Statistics.PagesHeld);
-        }
-
-        Assert.Equal(500, tokens);
-        Assert.InRange(held, 1, 3);
+        Assert.Equal(500, (await Read(engine.Submit(Tokens.AsSpan(0, 10), Greedy(500)), 0)).Count);
+        Assert.Equal(0, engine.Statistics.Preemptions);
     }
 
     [SharedTheory]
@@ -210,6 +206,8 @@ public sealed class RecurrentTests : IDisposable
     {
         EngineRequest[] requests = [.. wanted.Select(request => engine.Submit(request.Prompt, request.Options))];
         for (int i = 0; i < wanted.Length; i++) Assert.Equal(Alone(name, wanted[i].Prompt, wanted[i].Options), await Read(requests[i], 0));
+        // What the last step taught is counted behind it.
+        for (int i = 0; i < 1000 && engine.Statistics.Running > 0; i++) await Task.Delay(1);
     }
 
     private static async Task<List<int>> Read(EngineRequest request, int sample)
