@@ -225,26 +225,4 @@ public sealed class RecurrentTests : IDisposable
         for (int i = 0; i < expected.Length; i++) worst = float.IsNaN(actual[i]) ? float.NaN : Math.Max(worst, Math.Abs(expected[i] - actual[i]));
         Assert.True(worst <= Tolerance, $"the largest difference is {worst}");
     }
-
-    /// <summary>Proposes the same token again and again.</summary>
-    private sealed class NonsenseDrafter : IDrafter
-    {
-        public double SecondsPerToken => 0;
-
-        public bool CanPropose(EngineSequence sequence) => true;
-
-        public void Propose(List<EngineSequence> sequences)
-        {
-            foreach (EngineSequence sequence in sequences)
-                while (sequence.Proposal!.Count < sequence.Proposal.Wanted) sequence.Proposal.Add(5);
-        }
-
-        public void Keep(EngineSequence sequence, int tokens)
-        {
-        }
-
-        public void Dispose()
-        {
-        }
-    }
 }

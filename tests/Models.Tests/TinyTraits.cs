@@ -80,19 +80,6 @@ public sealed record TinyTraits
         ["nemotron"] = new() { Norm = TinyNorm.GainAndBias, FeedForward = TinyFeedForward.Plain },
         ["command-r"] = new() { Norms = ["attn_norm"], Keys = { ["logit_scale"] = 0.5f } },
         ["cohere2"] = new() { Norms = ["attn_norm"], Keys = { ["attention.sliding_window"] = 6u, ["logit_scale"] = 0.5f } },
-        ["chatglm"] = new() { FusedQkv = true, QkvBias = true, FeedForward = TinyFeedForward.FusedGate },
-        ["glm4"] = new() { Norms = BothSides, FeedForward = TinyFeedForward.FusedGate },
-        ["qwen2moe"] = new() { QkvBias = true, FeedForward = TinyFeedForward.Experts, SharedExpert = (true, true) },
-        ["phimoe"] = new() { Norm = TinyNorm.GainAndBias, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Experts, LogitBias = true },
-        ["deepseek"] = new() { FeedForward = TinyFeedForward.Experts, SharedExpert = (true, false), DenseLayers = 1, Keys = { ["leading_dense_block_count"] = 1u } },
-        ["deepseek2"] = Latent with
-        {
-            FeedForward = TinyFeedForward.Experts,
-            SharedExpert = (true, false),
-            DenseLayers = 1,
-            Keys = new(Latent.Keys) { ["leading_dense_block_count"] = 1u, ["expert_gating_func"] = 2u, ["expert_weights_norm"] = true, ["expert_weights_scale"] = 1.5f },
-        },
-        ["minicpm3"] = Latent,
         ["mamba"] = new()
         {
             Norms = ["attn_norm"],
@@ -117,6 +104,19 @@ public sealed record TinyTraits
                 ["time_decay_extra_dim"] = (uint)TinyModel.QueryRank, ["rescale_every_n_layers"] = 2u,
             },
         },
+        ["chatglm"] = new() { FusedQkv = true, QkvBias = true, FeedForward = TinyFeedForward.FusedGate },
+        ["glm4"] = new() { Norms = BothSides, FeedForward = TinyFeedForward.FusedGate },
+        ["qwen2moe"] = new() { QkvBias = true, FeedForward = TinyFeedForward.Experts, SharedExpert = (true, true) },
+        ["phimoe"] = new() { Norm = TinyNorm.GainAndBias, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Experts, LogitBias = true },
+        ["deepseek"] = new() { FeedForward = TinyFeedForward.Experts, SharedExpert = (true, false), DenseLayers = 1, Keys = { ["leading_dense_block_count"] = 1u } },
+        ["deepseek2"] = Latent with
+        {
+            FeedForward = TinyFeedForward.Experts,
+            SharedExpert = (true, false),
+            DenseLayers = 1,
+            Keys = new(Latent.Keys) { ["leading_dense_block_count"] = 1u, ["expert_gating_func"] = 2u, ["expert_weights_norm"] = true, ["expert_weights_scale"] = 1.5f },
+        },
+        ["minicpm3"] = Latent,
         ["gpt-oss"] = new()
         {
             Norms = ["attn_norm", "post_attention_norm"],

@@ -52,9 +52,7 @@ internal abstract class DecoderModel : Model
     protected DecoderModel(WeightBinder weights, ModelConfig config, StreamStyle style, RopeTable[] ropes)
         : base(config, [.. config.KvHeadCounts.Select(heads => new KvLayer(heads, config.KeyLength, config.ValueLength) { StateLength = style.StateLength })])
     {
-        (_style, _sizes) = (style, PassSizes.Of(config) with { Recurrent = style.RecurrentWidth });
-        // A state is all that is left of what came before; that of the last full page is where one can go on from.
-        if (style.StateLength != 0 && config.HeadCount == 0) Window = KvLayout.PageTokens + 1;
+        (_style, _sizes) = (style, PassSizes.Of(config));
         (_ropes, _angles) = (ropes, new Tensor[ropes.Length]);
         WeightMatrix? output = weights.MatrixIfPresent("output.weight", config.VocabularySize, config.Width);
         _embedding = output is null
@@ -65,6 +63,10 @@ internal abstract class DecoderModel : Model
         _outputNorm = new Norm(weights, "output_norm", style.Norm, config.Width, config.NormEpsilon);
         _output = output ?? _embedding;
         if (style.OutputBias) _outputBias = weights.Vector("output.bias", config.VocabularySize);
+        if (style.StateLength == 0) return;
+        _sizes = _sizes with { Recurrent = style.RecurrentWidth };
+        // A state is all that is left of what came before; that of the last full page is where one can go on from.
+        if (config.HeadCount == 0) Window = KvLayout.PageTokens + 1;
     }
 
     public sealed override void Forward(Batch batch, KvCache cache, Backend backend, Tensor logits)

@@ -53,6 +53,10 @@ internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
         return (Tested.BindMatrix("w", format, count, rows, cols, address), Oracle.BindMatrix("w", format, count, rows, cols, address));
     }
 
+    /// <summary>The same random vector, made once under a name.</summary>
+    public (WeightVector Tested, WeightVector Oracle) Lasting(string name, int length, Func<float, float>? change = null) =>
+        _lasting.TryGetValue(name, out var known) ? known : _lasting[name] = Vector(length, change);
+
     /// <summary>The same random vector bound to both.</summary>
     public (WeightVector Tested, WeightVector Oracle) Vector(int length, Func<float, float>? change = null)
     {
@@ -62,10 +66,6 @@ internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
         WeightFormat format = FormatTable.Find("F32")!;
         return (Tested.BindVector("v", format, length, address), Oracle.BindVector("v", format, length, address));
     }
-
-    /// <summary>The same, made once under a name.</summary>
-    public (WeightVector Tested, WeightVector Oracle) Lasting(string name, int length, Func<float, float>? change = null) =>
-        _lasting.TryGetValue(name, out var known) ? known : _lasting[name] = Vector(length, change);
 
     /// <summary>Asserts that the largest difference is at most <paramref name="tolerance"/> times the oracle's root mean square.</summary>
     public static void AssertClose(Tensor tested, Tensor oracle, double tolerance)

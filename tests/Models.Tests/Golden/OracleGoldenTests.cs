@@ -21,6 +21,13 @@ public class OracleGoldenTests
     }
 
     [SharedFact]
+    public void EveryArchitectureHasAReference()
+    {
+        HashSet<string> tested = [.. Names.Select(name => GoldenModel.Load((string)name[0]).Architecture)];
+        Assert.All(ArchitectureTable.All, entry => Assert.Contains(entry.Name, tested));
+    }
+
+    [SharedFact]
     public void TheTableSaysWhichVariantsAreTested()
     {
         // Weight formats are tested on models of one architecture, which are no variants of it.
