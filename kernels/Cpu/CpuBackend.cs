@@ -4,6 +4,7 @@ using Quern.Kernels.Cpu.Formats;
 using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.Memory;
 using Quern.Kernels.Cpu.Ops;
+using Quern.Kernels.Cpu.Recurrent;
 
 namespace Quern.Kernels.Cpu;
 
@@ -146,6 +147,18 @@ public sealed unsafe class CpuBackend : Backend
             case Activation.ClampedSwish:
                 RowLoop<Gated<ClampedSwish>>.Run(_team, gate, up, y, default);
                 break;
+            case Activation.Sigmoid:
+                RowLoop<Gated<Sigmoid>>.Run(_team, gate, up, y, default);
+                break;
+            case Activation.Tanh:
+                RowLoop<Gated<Tanh>>.Run(_team, gate, up, y, default);
+                break;
+            case Activation.Softplus:
+                RowLoop<Gated<Softplus>>.Run(_team, gate, up, y, default);
+                break;
+            case Activation.Decay:
+                RowLoop<Gated<Decay>>.Run(_team, gate, up, y, default);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(activation), activation, null);
         }
@@ -167,6 +180,18 @@ public sealed unsafe class CpuBackend : Backend
                 break;
             case Activation.ClampedSwish:
                 RowLoop<Plain<ClampedSwish>>.Run(_team, x, x, y, default);
+                break;
+            case Activation.Sigmoid:
+                RowLoop<Plain<Sigmoid>>.Run(_team, x, x, y, default);
+                break;
+            case Activation.Tanh:
+                RowLoop<Plain<Tanh>>.Run(_team, x, x, y, default);
+                break;
+            case Activation.Softplus:
+                RowLoop<Plain<Softplus>>.Run(_team, x, x, y, default);
+                break;
+            case Activation.Decay:
+                RowLoop<Plain<Decay>>.Run(_team, x, x, y, default);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(activation), activation, null);
@@ -190,6 +215,28 @@ public sealed unsafe class CpuBackend : Backend
 
     /// <inheritdoc/>
     public override void SoftCap(Tensor x, float cap) => RowLoop<Capped>.Run(_team, x, x, x, new Capped(cap));
+
+    /// <inheritdoc/>
+    public override void Lerp(Tensor x, Tensor z, Tensor weights, Tensor y) => _team.Run(new Lerp(x, z, weights, y), y.Rows, RowsPerChunk);
+
+    /// <inheritdoc/>
+    public override void Lerp(Tensor x, Tensor z, WeightVector weights, Tensor y) => Lerp(x, z, Repeated(weights, 0, y), y);
+
+    /// <inheritdoc/>
+    public override void ShiftRows(Tensor x, Batch batch, LayerState state, KvCache cache, Tensor y) =>
+        StateLoop<ShiftRows>.Run(_team, new ShiftRows(x, y), batch, state, cache);
+
+    /// <inheritdoc/>
+    public override void CausalConvolution(Tensor x, WeightVector weights, WeightVector bias, Batch batch, LayerState state, KvCache cache, Tensor y) =>
+        StateLoop<CausalConvolution>.Run(_team, new CausalConvolution(x, weights, bias, y), batch, state, cache);
+
+    /// <inheritdoc/>
+    public override void SelectiveScan(Tensor x, Tensor delta, Tensor b, Tensor c, WeightVector a, WeightVector d, Batch batch, LayerState state, KvCache cache, Tensor y) =>
+        StateLoop<SelectiveScan>.Run(_team, new SelectiveScan(x, delta, b, c, a, d, y), batch, state, cache);
+
+    /// <inheritdoc/>
+    public override void OuterProductScan(Tensor r, Tensor k, Tensor v, Tensor w, WeightVector u, int headLength, Batch batch, LayerState state, KvCache cache, Tensor y) =>
+        StateLoop<OuterProductScan>.Run(_team, new OuterProductScan(r, k, v, w, u, headLength, y), batch, state, cache);
 
     /// <inheritdoc/>
     public override void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y) => RowCopy.FromTensor(_team, x, rows, y);

@@ -25,6 +25,7 @@ public sealed class QuernModel : IDisposable
     private readonly Backend _backend;
     private readonly KvCache _cache;
     private readonly IDisposable? _threads;
+    private readonly bool _hasState;
     private readonly Lock _turn = new();
     private readonly Lock _breakersTurn = new();
     private readonly HashSet<Session> _sessions = [];
@@ -35,6 +36,7 @@ public sealed class QuernModel : IDisposable
     private QuernModel(GgufFile file, Vocabulary vocabulary, Model model, Backend backend, IDisposable? threads, ModelOptions options, int contextLength)
     {
         (_file, Vocabulary, _model, _backend, _threads, Options, ContextLength) = (file, vocabulary, model, backend, threads, options, contextLength);
+        _hasState = model.KvLayers.Any(layer => layer.StateLength > 0);
         Tokenizer = Tokenizer.Create(vocabulary);
         KvLayout page = new(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, PageCount: 1) { Windowed = model.WindowedLayers };
         long pageBytes, windowedBytes;
@@ -111,6 +113,14 @@ public sealed class QuernModel : IDisposable
 
     /// <summary>Slots behind which sequences give back what layers with a window store; null where pages stay whole.</summary>
     internal int? Window { get; }
+
+    /// <summary>
+    /// How many of the first tokens of a sequence need not be computed again when the others are forgotten. Keys and values stay what they are; a state stands for all tokens behind which it was
+    /// stored, and is kept at the end of every whole page.
+    /// </summary>
+    /// <param name="length">Tokens that are wanted, at most <paramref name="stored"/>.</param>
+    /// <param name="stored">Tokens that were computed, those that are forgotten included.</param>
+    internal int Kept(int length, int stored) => length == stored || !_hasState ? length : length - (length % KvLayout.PageTokens);
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">A GGUF file, or the first of a split set.</param>
@@ -323,7 +333,7 @@ public sealed class QuernModel : IDisposable
         if (ContextLength > Config.ContextLength)
             yield return $"the context of {ContextLength} tokens is longer than the {Config.ContextLength} that the model was trained with; text may degrade behind them";
         if (Options is { CacheTokens: null, CacheBytes: null } && Pages.Count * KvLayout.PageTokens < ContextLength)
-            yield return $"memory has room for keys and values of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens; a smaller type of them (--kv-type q8_0) takes half";
+            yield return $"memory has room for {(_hasState ? "states" : "keys and values")} of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens{(_hasState ? "" : "; a smaller type of them (--kv-type q8_0) takes half")}";
         if (Vocabulary.Count != VocabularySize)
             yield return $"the tokenizer has {Vocabulary.Count} tokens and the model {VocabularySize}";
     }

@@ -138,15 +138,20 @@ public sealed partial class Session : IDisposable
         _model.WriteSession(path, Tokens, Pending, _pages.Table);
     }
 
-    /// <summary>Forgets all tokens behind the first <paramref name="length"/>.</summary>
+    /// <summary>Forgets all tokens behind the first <paramref name="length"/>. A recurrent model goes back to the whole page before and computes up to 31 tokens again.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The session has fewer.</exception>
+    /// <exception cref="ContextFullException">A recurrent model: the cache has no page for the tokens that are computed again; they are forgotten too.</exception>
     public void Truncate(int length)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (length < 0 || length > Length) throw new ArgumentOutOfRangeException(nameof(length), length, $"a session of {Length} tokens cannot be cut to {length}");
-        Length = length;
+        int kept = _model.Kept(length, Length);
+        Length = kept;
         Pending = -1;
-        _pages.TryResize(length);
+        _pages.TryResize(kept);
+        if (kept == length) return;
+        if (!_model.TryPrepare(_pages, kept, length - kept)) throw _model.CacheFull(length - kept);
+        while (Length < length) Pass(_tokens.AsSpan(Length, Math.Min(length - Length, _batch.Capacity)), BatchOutputs.None, default);
     }
 
     /// <summary>Appends a token to a full context, without the older half of the tokens behind the first <paramref name="keep"/>; see <see cref="ContextShift"/>.</summary>

@@ -13,7 +13,7 @@ namespace Quern.Engine;
 /// </summary>
 internal static class SessionFile
 {
-    private const int Version = 1, HashBytes = SHA256.HashSizeInBytes;
+    private const int Version = 2, HashBytes = SHA256.HashSizeInBytes;
 
     // So much of every tensor stands for all of it.
     private const int SampleBytes = 4096;

@@ -8,14 +8,17 @@ namespace Quern.Models;
 /// <summary>An architecture that Quern runs.</summary>
 public sealed class ArchitectureEntry
 {
-    internal ArchitectureEntry(string name, string description, Func<WeightBinder, ModelConfig, int, Model> create) =>
-        (Name, Description, Create) = (name, description, create);
+    internal ArchitectureEntry(string name, string description, Func<WeightBinder, ModelConfig, int, Model> create, params string[] tested) =>
+        (Name, Description, Create, Tested) = (name, description, create, tested.Length == 0 ? [name] : tested);
 
     /// <summary>The name as <c>general.architecture</c> of a GGUF file has it.</summary>
     public string Name { get; }
 
     /// <summary>The models that use it.</summary>
     public string Description { get; }
+
+    /// <summary>Its models in the reference data, whose outputs are compared with those of independent engines: one variant of the architecture each.</summary>
+    public IReadOnlyList<string> Tested { get; }
 
     /// <summary>Binds the tensors, for a runtime context length.</summary>
     internal Func<WeightBinder, ModelConfig, int, Model> Create { get; }
@@ -27,25 +30,26 @@ public static class ArchitectureTable
     /// <summary>The architectures.</summary>
     public static IReadOnlyList<ArchitectureEntry> All { get; } =
     [
-        new("llama", "Llama 1-3, Mistral, Mixtral, SmolLM, TinyLlama and others of that form", (w, c, n) => new Llama(w, c, n)),
-        new("qwen2", "Qwen 2 and 2.5", (w, c, n) => new Qwen2(w, c, n)),
+        new("llama", "Llama 1-3, Mistral, Mixtral, SmolLM, TinyLlama and others of that form", (w, c, n) => new Llama(w, c, n),
+            "llama", "llama-bias", "llama-linear", "llama-moe", "llama-ropefreqs", "llama-tied", "llama-yarn", "mistral-nemo", "mix-llama-moe-q4_k", "stories260K"),
+        new("qwen2", "Qwen 2 and 2.5", (w, c, n) => new Qwen2(w, c, n), "qwen2", "qwen2-tied", "mix-qwen2-q4_k"),
         new("qwen3", "Qwen 3", (w, c, n) => new Qwen3(w, c, n)),
-        new("qwen3moe", "Qwen 3 with experts", (w, c, n) => new Qwen3(w, c, n)),
+        new("qwen3moe", "Qwen 3 with experts", (w, c, n) => new Qwen3(w, c, n), "qwen3moe", "mix-qwen3moe-q8_0"),
         new("gemma", "Gemma 1", (w, c, n) => new Gemma(w, c, n)),
-        new("gemma2", "Gemma 2", (w, c, n) => new Gemma2(w, c, n)),
+        new("gemma2", "Gemma 2", (w, c, n) => new Gemma2(w, c, n), "gemma2", "gemma2-26l", "gemma2-46l", "mix-gemma2-q5_k"),
         new("gemma3", "Gemma 3, text", (w, c, n) => new Gemma3(w, c, n)),
-        new("phi3", "Phi 3, 3.5 and 4", (w, c, n) => new Phi3(w, c, n)),
+        new("phi3", "Phi 3, 3.5 and 4", (w, c, n) => new Phi3(w, c, n), "phi3", "phi3-longrope-long", "phi3-longrope-short", "phi3-swa", "mix-phi3-iq4_xs"),
         new("gpt2", "GPT-2", (w, c, _) => new Gpt2(w, c)),
         new("starcoder", "SantaCoder and StarCoder 1", (w, c, _) => new StarCoder(w, c)),
-        new("starcoder2", "StarCoder 2", (w, c, n) => new StarCoder2(w, c, n)),
+        new("starcoder2", "StarCoder 2", (w, c, n) => new StarCoder2(w, c, n), "starcoder2", "mix-starcoder2-q2_k"),
         new("bloom", "BLOOM", (w, c, _) => new Bloom(w, c)),
         new("mpt", "MPT", (w, c, _) => new Mpt(w, c)),
         new("refact", "Refact", (w, c, _) => new Refact(w, c)),
-        new("falcon", "Falcon 7B, 40B and 180B", (w, c, n) => new Falcon(w, c, n)),
-        new("gptneox", "GPT-NeoX, Pythia", (w, c, n) => new GptNeoX(w, c, n)),
+        new("falcon", "Falcon 7B, 40B and 180B", (w, c, n) => new Falcon(w, c, n), "falcon", "falcon-40b"),
+        new("gptneox", "GPT-NeoX, Pythia", (w, c, n) => new GptNeoX(w, c, n), "gptneox", "gptneox-seq"),
         new("phi2", "Phi 1, 1.5 and 2", (w, c, n) => new Phi2(w, c, n)),
-        new("stablelm", "StableLM 3B, StableLM 2", (w, c, n) => new StableLm(w, c, n)),
-        new("baichuan", "Baichuan 1 and 2", (w, c, n) => new Baichuan(w, c, n)),
+        new("stablelm", "StableLM 3B, StableLM 2", (w, c, n) => new StableLm(w, c, n), "stablelm", "stablelm-12b"),
+        new("baichuan", "Baichuan 1 and 2", (w, c, n) => new Baichuan(w, c, n), "baichuan-7b", "baichuan-13b"),
         new("internlm2", "InternLM 2", (w, c, n) => new InternLm2(w, c, n)),
         new("xverse", "XVERSE", (w, c, n) => new Xverse(w, c, n)),
         new("orion", "Orion", (w, c, n) => new Orion(w, c, n)),
@@ -67,9 +71,11 @@ public static class ArchitectureTable
         new("qwen2moe", "Qwen 1.5 and 2 with experts", (w, c, n) => new Qwen2Moe(w, c, n)),
         new("phimoe", "Phi 3.5 with experts", (w, c, n) => new PhiMoe(w, c, n)),
         new("deepseek", "DeepSeek MoE", (w, c, n) => new DeepSeek(w, c, n)),
-        new("deepseek2", "DeepSeek 2, 2.5, 3 and R1", (w, c, n) => new DeepSeek2(w, c, n)),
+        new("deepseek2", "DeepSeek 2, 2.5, 3 and R1", (w, c, n) => new DeepSeek2(w, c, n), "deepseek2", "deepseek2-lite", "deepseek2-mla", "deepseek2-v3", "mix-deepseek2-q3_k"),
         new("minicpm3", "MiniCPM 3", (w, c, n) => new MiniCpm3(w, c, n)),
-        new("gpt-oss", "gpt-oss", (w, c, n) => new GptOss(w, c, n)),
+        new("mamba", "Mamba 1", (w, c, _) => new Mamba(w, c)),
+        new("rwkv6", "RWKV 6 (Finch)", (w, c, _) => new Rwkv6(w, c)),
+        new("gpt-oss", "gpt-oss", (w, c, n) => new GptOss(w, c, n), "gpt-oss", "mix-gpt-oss-mxfp4"),
     ];
 
     /// <summary>The architecture with a name, or null.</summary>

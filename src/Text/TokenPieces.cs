@@ -11,15 +11,15 @@ internal sealed class TokenPieces
     private readonly bool[] _hidden;
 
     /// <param name="vocabulary">Tokens and their types.</param>
-    /// <param name="byteLevel">Normal tokens are written in the <see cref="ByteAlphabet"/>; otherwise in plain text with ▁ for the space.</param>
-    public TokenPieces(Vocabulary vocabulary, bool byteLevel)
+    /// <param name="spelling">How normal tokens are written.</param>
+    public TokenPieces(Vocabulary vocabulary, TokenSpelling spelling)
     {
         _offsets = new int[vocabulary.Count + 1];
         _hidden = new bool[vocabulary.Count];
         using MemoryStream bytes = new(8 * vocabulary.Count);
         for (int id = 0; id < vocabulary.Count; id++)
         {
-            bytes.Write(Render(vocabulary.Tokens[id], vocabulary.Types[id], byteLevel));
+            bytes.Write(Render(vocabulary.Tokens[id], vocabulary.Types[id], spelling));
             _offsets[id + 1] = (int)bytes.Length;
             _hidden[id] = vocabulary.Types[id] is TokenType.Control or TokenType.Unknown;
         }
@@ -39,7 +39,7 @@ internal sealed class TokenPieces
         text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>'
             && byte.TryParse(text.AsSpan(3, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out byte value) ? value : -1;
 
-    private static ReadOnlySpan<byte> Render(string text, TokenType type, bool byteLevel)
+    private static ReadOnlySpan<byte> Render(string text, TokenType type, TokenSpelling spelling)
     {
         switch (type)
         {
@@ -47,7 +47,9 @@ internal sealed class TokenPieces
                 return Encoding.UTF8.GetBytes(text);
             case TokenType.Byte:
                 return ByteOf(text) is >= 0 and int value ? new byte[] { (byte)value } : Encoding.UTF8.GetBytes(text);
-            case TokenType.Normal when byteLevel:
+            case TokenType.Normal when spelling == TokenSpelling.Escaped:
+                return EscapedBytes.Decode(text);
+            case TokenType.Normal when spelling == TokenSpelling.ByteLevel:
                 byte[] bytes = new byte[text.Length];
                 return ByteAlphabet.TryDecode(text, bytes, out int count) ? bytes.AsSpan(0, count) : Encoding.UTF8.GetBytes(text);
             case TokenType.Normal:

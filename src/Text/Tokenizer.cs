@@ -16,10 +16,10 @@ public abstract class Tokenizer
     private readonly SpecialTokenMatcher _userDefined;
     private readonly TokenPieces _pieces;
 
-    private protected Tokenizer(Vocabulary vocabulary, bool byteLevel = false)
+    private protected Tokenizer(Vocabulary vocabulary, TokenSpelling spelling = TokenSpelling.Plain)
     {
         Vocabulary = vocabulary;
-        _pieces = new TokenPieces(vocabulary, byteLevel);
+        _pieces = new TokenPieces(vocabulary, spelling);
         _allSpecial = new SpecialTokenMatcher(vocabulary, type => type is TokenType.Control or TokenType.UserDefined or TokenType.Unknown);
         _userDefined = new SpecialTokenMatcher(vocabulary, type => type is TokenType.UserDefined);
     }

@@ -12,7 +12,7 @@ public sealed class Vocabulary
     {
     }
 
-    /// <summary>The kind of tokenizer, <c>tokenizer.ggml.model</c>: <c>llama</c> (SentencePiece BPE), <c>gpt2</c> (byte-level BPE), <c>bert</c> (WordPiece), <c>t5</c> (Unigram).</summary>
+    /// <summary>The kind of tokenizer, <c>tokenizer.ggml.model</c>: <c>llama</c> (SentencePiece BPE), <c>gpt2</c> (byte-level BPE), <c>bert</c> (WordPiece), <c>t5</c> (Unigram), <c>rwkv</c> (longest match).</summary>
     public required string Model { get; init; }
 
     /// <summary>

@@ -44,6 +44,18 @@ public sealed class InspectTests : IDisposable
     }
 
     [Fact]
+    public void Architectures_are_listed_with_the_variants_that_are_tested()
+    {
+        QuernProcess quern = QuernProcess.Run("inspect", "--architectures");
+        Assert.Equal((0, ""), (quern.ExitCode, quern.Error));
+        Assert.Equal(1 + Models.ArchitectureTable.All.Count, quern.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        Assert.Matches("\nbaichuan +Baichuan 1 and 2 +baichuan-7b, baichuan-13b\r?\n", quern.Out);
+        JsonElement json = QuernProcess.Run("inspect", "--architectures", "--json").Json();
+        Assert.Equal(Models.ArchitectureTable.All.Select(entry => entry.Name), json.EnumerateArray().Select(entry => entry.GetProperty("name").GetString()));
+        Assert.All(json.EnumerateArray(), entry => Assert.NotEqual(0, entry.GetProperty("tested").GetArrayLength()));
+    }
+
+    [Fact]
     public void No_control_character_of_a_file_reaches_the_screen()
     {
         string path = Path.Combine(Path.GetTempPath(), $"quern-escape-{Guid.NewGuid():N}.gguf");

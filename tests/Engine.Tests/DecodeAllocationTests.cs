@@ -1,4 +1,5 @@
 using Quern.Engine.Sampling;
+using Quern.TestKit;
 
 namespace Quern.Engine.Tests;
 
@@ -19,10 +20,17 @@ public sealed class DecodeAllocationTests : IDisposable
     [InlineData(1, false)]
     [InlineData(2, false)]
     [InlineData(2, true)]
-    public void A_decode_step_allocates_no_managed_memory_on_any_thread(int threads, bool exact)
+    public void A_decode_step_allocates_no_managed_memory_on_any_thread(int threads, bool exact) => ADecodeStep(_file.Path, threads, exact);
+
+    [SharedTheory]
+    [InlineData("mamba")]
+    [InlineData("rwkv6")]
+    public void Nor_does_one_of_a_recurrent_model(string name) => ADecodeStep(SharedData.Path("golden", name, "model.gguf"), 2, exact: false);
+
+    private static void ADecodeStep(string path, int threads, bool exact)
     {
         SamplingOptions sampling = new() { Seed = 3, RepeatPenalty = 1.1f, DryMultiplier = 0.5f };
-        using QuernModel model = QuernModel.Load(_file.Path, new ModelOptions { Threads = threads, Exact = exact });
+        using QuernModel model = QuernModel.Load(path, new ModelOptions { Threads = threads, Exact = exact });
         using Session session = model.CreateSession();
         // The runtime allocates a little now and then by itself; a step that allocates would do so in every round.
         long least = long.MaxValue;
@@ -71,6 +79,32 @@ public sealed class DecodeAllocationTests : IDisposable
         }
 
         Assert.Equal(0, least);
+    }
+
+    [SharedTheory]
+    [InlineData("mamba", false)]
+    [InlineData("mamba", true)]
+    [InlineData("rwkv6", true)]
+    public async Task Nor_does_one_with_a_recurrent_model(string name, bool proposes)
+    {
+        string path = SharedData.Path("golden", name, "model.gguf");
+        using QuernModel model = QuernModel.Load(path, new ModelOptions { Threads = 2, ContextLength = 4000, CacheTokens = 6 * 4000 });
+        EngineOptions options = new() { Speculation = new SpeculationOptions { MaxTokens = 3, Adaptive = false } };
+        await using InferenceEngine engine = new(model, options, proposes ? new NonsenseDrafter() : null);
+        // Nobody reads.
+        for (int i = 0; i < 6; i++) engine.Submit([5, 6, 7 + i], new GenerationOptions { IgnoreEos = true, Sampling = new SamplingOptions { Seed = 3, Temperature = 2 } });
+        SpinUntil(engine, steps: 40);
+        long least = long.MaxValue;
+        for (int look = 0; look < 100 && least > 0; look++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            SpinUntil(engine, steps: (int)engine.Statistics.Steps + 3);
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+        }
+
+        EngineStatistics statistics = engine.Statistics;
+        Assert.Equal((0, proposes), (least, statistics.AcceptedTokens < statistics.ProposedTokens));
+        Assert.True(statistics.Running > 0);
     }
 
     private static void SpinUntil(InferenceEngine engine, int steps)

@@ -96,6 +96,48 @@ public class LoadTests
         Assert.Contains(message, Error(tiny), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("mamba", "ssm.conv_kernel", 17u, "'mamba.ssm.conv_kernel': it holds 17; expected 2 to 16")]
+    [InlineData("mamba", "ssm.conv_kernel", 1u, "'mamba.ssm.conv_kernel': it holds 1; expected 2 to 16")]
+    [InlineData("mamba", "ssm.inner_size", 0u, "'mamba.ssm.inner_size': it holds 0; expected at least 1")]
+    [InlineData("mamba", "ssm.dt_b_c_rms", true, "'mamba.ssm.dt_b_c_rms': it holds true; a state space with norms inside is not supported")]
+    [InlineData("mamba", "ssm.state_size", null, "'mamba.attention.head_count': it holds 0; expected at least 1")]
+    [InlineData("rwkv6", "wkv.head_size", 5u, "'rwkv6.wkv.head_size': it holds 5; expected a divisor of 32")]
+    [InlineData("rwkv6", "rescale_every_n_layers", -1, "'rwkv6.rescale_every_n_layers': it holds -1; expected at least 0")]
+    public void AValueOfARecurrentModelOutOfRangeIsNamed(string architecture, string key, object? value, string message)
+    {
+        TinyModel tiny = new(architecture);
+        if (value is null) tiny.Metadata.Remove($"{architecture}.{key}");
+        else tiny.Set(key, value);
+        Assert.Contains(message, Error(tiny), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mamba", "rwkv6", "'mamba.ssm.state_size': the file does not have it")]
+    [InlineData("rwkv6", "mamba", "'rwkv6.wkv.head_size': the file does not have it")]
+    public void AStateOfAnotherKindIsRefused(string architecture, string other, string message)
+    {
+        TinyModel tiny = new(other);
+        foreach ((string key, object value) in tiny.Metadata.ToArray()) tiny.Metadata[key.Replace(other + '.', architecture + '.', StringComparison.Ordinal)] = value;
+        tiny.Metadata["general.architecture"] = architecture;
+        Assert.Contains(message, Error(tiny), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AStateDoesNotMakeAModelWithAttentionOneWithout()
+    {
+        foreach (ArchitectureEntry entry in ArchitectureTable.All.Where(entry => entry.Name is not ("mamba" or "rwkv6")))
+        {
+            TinyModel tiny = new(entry.Name);
+            tiny.Set("wkv.head_size", 8u);
+            tiny.Set("time_mix_extra_dim", 8u);
+            tiny.Set("time_decay_extra_dim", 8u);
+            tiny.Set("attention.head_count", 0u);
+            // What is turned of a head is looked at first where the file says it.
+            Assert.Matches($"'{entry.Name}.(attention.head_count': it holds 0|rope.dimension_count': it holds 4; expected an even number of at most 0)", Error(tiny));
+        }
+    }
+
     [Fact]
     public void MoreExpertsForATokenThanThereAreIsAnError()
     {

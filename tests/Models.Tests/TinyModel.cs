@@ -9,6 +9,7 @@ public sealed class TinyModel
     public const int Width = 32, Heads = 4, KvHeads = 2, HeadLength = 8, FeedForward = 48, Vocabulary = 64, Layers = 3, Context = 256;
     public const int Experts = 5, ExpertsUsed = 2, ExpertFeedForward = 24, SharedFeedForward = 40;
     public const int QueryRank = 20, Rank = 12, Turned = 4;
+    public const int Inner = 40, Taps = 4, State = 16;
     private readonly Random _random;
     private readonly string _architecture;
     private readonly TinyTraits _traits;
@@ -81,11 +82,26 @@ public sealed class TinyModel
     {
         string prefix = $"blk.{layer}.";
         foreach (string norm in _traits.Norms) Norm(prefix + norm);
-        if (_traits.IsLatent) AddLatentAttention(prefix + "attn_");
-        else AddAttention(prefix + "attn_");
+        switch (_traits.Mixing)
+        {
+            case TinyMixing.Latent:
+                AddLatentAttention(prefix + "attn_");
+                break;
+            case TinyMixing.StateSpace:
+                AddStateSpace(prefix + "ssm_");
+                break;
+            case TinyMixing.TimeMix:
+                AddTimeMix(prefix + "time_mix_");
+                AddChannelMix(prefix + "channel_mix_");
+                break;
+            default:
+                AddAttention(prefix + "attn_");
+                break;
+        }
+
         TinyFeedForward kind = layer < _traits.DenseLayers ? TinyFeedForward.Gated : _traits.FeedForward;
         if (kind == TinyFeedForward.Experts) AddExperts(prefix + "ffn_");
-        else AddFeedForward(prefix + "ffn_", "", kind, FeedForward);
+        else if (kind != TinyFeedForward.None) AddFeedForward(prefix + "ffn_", "", kind, FeedForward);
     }
 
     private void AddAttention(string prefix)
@@ -117,6 +133,44 @@ public sealed class TinyModel
         Gain(prefix + "kv_a_norm.weight", Rank);
         Matrix(prefix + "kv_b.weight", Heads * (HeadLength - Turned + HeadLength), Rank);
         Matrix(prefix + "output.weight", Width, Heads * HeadLength);
+    }
+
+    private void AddStateSpace(string prefix)
+    {
+        Matrix(prefix + "in.weight", 2 * Inner, Width);
+        Matrix(prefix + "conv1d.weight", Inner, Taps);
+        Bias(prefix + "conv1d.bias", Inner);
+        Matrix(prefix + "x.weight", Rank + (2 * State), Inner);
+        Matrix(prefix + "dt.weight", Inner, Rank);
+        Bias(prefix + "dt.bias", Inner);
+        // Negative, so that states fade.
+        Add(prefix + "a", [State, Inner], State * Inner, -1, 0.2);
+        Gain(prefix + "d", Inner);
+        Matrix(prefix + "out.weight", Width, Inner);
+    }
+
+    private void AddTimeMix(string prefix)
+    {
+        Bias(prefix + "lerp_x.weight", Width);
+        Add(prefix + "lerp_fused.weight", [Width, 5], Width * 5, 0.5, 0.3);
+        Matrix(prefix + "w1.weight", 5 * Rank, Width);
+        Matrix(prefix + "w2.weight", Width, Rank, 5);
+        Matrix(prefix + "decay_w1.weight", QueryRank, Width);
+        Matrix(prefix + "decay_w2.weight", Width, QueryRank);
+        Bias(prefix + "decay.weight", Width);
+        Matrix(prefix + "first.weight", Width / HeadLength, HeadLength);
+        foreach (string name in new[] { "receptance", "key", "value", "gate", "output" }) Matrix($"{prefix}{name}.weight", Width, Width);
+        Gain(prefix + "ln.weight", Width);
+        Bias(prefix + "ln.bias", Width);
+    }
+
+    private void AddChannelMix(string prefix)
+    {
+        Bias(prefix + "lerp_k.weight", Width);
+        Bias(prefix + "lerp_r.weight", Width);
+        Matrix(prefix + "key.weight", FeedForward, Width);
+        Matrix(prefix + "value.weight", Width, FeedForward);
+        Matrix(prefix + "receptance.weight", Width, Width);
     }
 
     private void AddFeedForward(string prefix, string suffix, TinyFeedForward kind, int length)

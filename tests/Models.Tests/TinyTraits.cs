@@ -15,6 +15,16 @@ public enum TinyFeedForward
     FusedGate,
     Plain,
     Experts,
+    None,
+}
+
+/// <summary>In which form a family's layers look at what came before.</summary>
+public enum TinyMixing
+{
+    Attention,
+    Latent,
+    StateSpace,
+    TimeMix,
 }
 
 /// <summary>What the files of an architecture hold beyond that of Llama, so that a small model of it can be made.</summary>
@@ -33,7 +43,7 @@ public sealed record TinyTraits
 
     private static readonly TinyTraits Latent = new()
     {
-        IsLatent = true,
+        Mixing = TinyMixing.Latent,
         Keys =
         {
             ["attention.head_count_kv"] = (uint)TinyModel.Heads, ["attention.q_lora_rank"] = (uint)TinyModel.QueryRank, ["attention.kv_lora_rank"] = (uint)TinyModel.Rank,
@@ -70,6 +80,30 @@ public sealed record TinyTraits
         ["nemotron"] = new() { Norm = TinyNorm.GainAndBias, FeedForward = TinyFeedForward.Plain },
         ["command-r"] = new() { Norms = ["attn_norm"], Keys = { ["logit_scale"] = 0.5f } },
         ["cohere2"] = new() { Norms = ["attn_norm"], Keys = { ["attention.sliding_window"] = 6u, ["logit_scale"] = 0.5f } },
+        ["mamba"] = new()
+        {
+            Norms = ["attn_norm"],
+            Mixing = TinyMixing.StateSpace,
+            FeedForward = TinyFeedForward.None,
+            Keys =
+            {
+                ["attention.head_count"] = 0u, ["feed_forward_length"] = 0u, ["ssm.conv_kernel"] = (uint)TinyModel.Taps, ["ssm.inner_size"] = (uint)TinyModel.Inner,
+                ["ssm.state_size"] = (uint)TinyModel.State, ["ssm.time_step_rank"] = (uint)TinyModel.Rank,
+            },
+        },
+        ["rwkv6"] = new()
+        {
+            Norm = TinyNorm.GainAndBias,
+            Norms = ["attn_norm", "attn_norm_2"],
+            EmbeddingNorm = true,
+            Mixing = TinyMixing.TimeMix,
+            FeedForward = TinyFeedForward.None,
+            Keys =
+            {
+                ["attention.head_count"] = 0u, ["wkv.head_size"] = (uint)TinyModel.HeadLength, ["time_mix_extra_dim"] = (uint)TinyModel.Rank,
+                ["time_decay_extra_dim"] = (uint)TinyModel.QueryRank, ["rescale_every_n_layers"] = 2u,
+            },
+        },
         ["chatglm"] = new() { FusedQkv = true, QkvBias = true, FeedForward = TinyFeedForward.FusedGate },
         ["glm4"] = new() { Norms = BothSides, FeedForward = TinyFeedForward.FusedGate },
         ["qwen2moe"] = new() { QkvBias = true, FeedForward = TinyFeedForward.Experts, SharedExpert = (true, true) },
@@ -104,8 +138,8 @@ public sealed record TinyTraits
     /// <summary>Whether Q, K and V are one matrix.</summary>
     public bool FusedQkv { get; init; }
 
-    /// <summary>Whether keys and values come from a latent vector.</summary>
-    public bool IsLatent { get; init; }
+    /// <summary>How tokens look at what came before.</summary>
+    public TinyMixing Mixing { get; init; }
 
     public bool QkvBias { get; init; }
 

@@ -12,6 +12,7 @@ public sealed class LawTests
             .Select(pre => SmallVocabularies.Make(SmallVocabularies.BytePair(pre))),
         SmallVocabularies.Make(SmallVocabularies.SentencePiece()),
         SmallVocabularies.Make(SmallVocabularies.SentencePiece(spaceInside: true)),
+        SmallVocabularies.Make(SmallVocabularies.LongestMatch()),
     ];
 
     private static readonly Tokenizer[] All =

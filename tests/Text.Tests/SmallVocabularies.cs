@@ -28,6 +28,21 @@ internal static class SmallVocabularies
         };
     }
 
+    /// <summary>All 256 bytes with escapes, some words, a user-defined and a control token.</summary>
+    public static Dictionary<string, object?> LongestMatch()
+    {
+        string[] words = ["he", "hell", "hello", " hello", "llo", "\\\\\\\\", "\\\'s", "\\n\\n", "\\xe4\\xb8", "\\xe4\\xb8\\x96", "xyz"];
+        string[] tokens = [Control, .. Enumerable.Range(0, 256).Select(b => b is >= ' ' and < 127 and not '\\' ? $"{(char)b}" : $"\\x{b:x2}"), .. words, UserDefined];
+        int[] types = [.. tokens.Select(token => (int)(token == Control ? TokenType.Control : token == UserDefined ? TokenType.UserDefined : TokenType.Normal))];
+        return new()
+        {
+            ["tokenizer.ggml.model"] = "rwkv",
+            ["tokenizer.ggml.tokens"] = tokens,
+            ["tokenizer.ggml.token_type"] = types,
+            ["tokenizer.ggml.eos_token_id"] = 0u,
+        };
+    }
+
     /// <summary>SentencePiece with byte tokens, a few words, and scores with ties.</summary>
     public static Dictionary<string, object?> SentencePiece(bool spaceInside = false)
     {

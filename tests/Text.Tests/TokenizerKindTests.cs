@@ -36,6 +36,32 @@ public sealed class TokenizerKindTests
     [InlineData("", "</s>")]
     public void Unigram(string text, string expected) => Assert.Equal(expected, Tokens(SmallVocabularies.Make(SmallVocabularies.Unigram()), text));
 
+    [Theory]
+    [InlineData("hello hello", "hello| hello")]
+    [InlineData("helllo", "hell|l|o")] // from the left, however long what follows could be
+    [InlineData("xy", "x|y")]
+    [InlineData("it's \\\\\n\n\\", @"i|t|\'s| |\\\\|\n\n|\x5c")]
+    [InlineData("世\u4e00", @"\xe4\xb8\x96|\xe4\xb8|\x80")]
+    [InlineData("a<tool>he", "a|<tool>|he")]
+    public void LongestMatch(string text, string expected)
+    {
+        Tokenizer tokenizer = SmallVocabularies.Make(SmallVocabularies.LongestMatch());
+        Assert.Equal(expected, string.Join('|', tokenizer.Encode(text).Select(id => tokenizer.Vocabulary.Tokens[id])));
+    }
+
+    [Fact]
+    public void LongestMatchNeedsATokenForEveryByteOrAnUnknownOne()
+    {
+        Dictionary<string, object?> metadata = SmallVocabularies.LongestMatch();
+        string[] tokens = (string[])metadata["tokenizer.ggml.tokens"]!;
+        tokens[1 + 'q'] = "qq";
+        Assert.Contains("0x71", Assert.Throws<InvalidDataException>(() => SmallVocabularies.Make(metadata)).Message, StringComparison.Ordinal);
+        metadata["tokenizer.ggml.unknown_token_id"] = 5u;
+        Tokenizer tokenizer = SmallVocabularies.Make(metadata);
+        Assert.Equal([1 + 'p', 5, 1 + 'r'], tokenizer.Encode("pqr"));
+        Assert.Equal([1 + 'q'], tokenizer.Encode("qq"));
+    }
+
     [Fact]
     public void UnigramKeepsSpacesWhenTold()
     {

@@ -54,7 +54,6 @@ public sealed class VocabularyTests
     }
 
     [Theory]
-    [InlineData("rwkv")]
     [InlineData("no_vocab")]
     [InlineData("plamo2")]
     public void AnUnknownModelIsNamed(string model)

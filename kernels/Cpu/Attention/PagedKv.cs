@@ -111,7 +111,7 @@ internal sealed unsafe class PagedKv : KvCache
     }
 
     private static long BytesOf(KvLayer layer, KvLayout layout) =>
-        layer.Heads * (KvCodec.Bytes(layout.KeyType, layer.KeyLength) + KvCodec.Bytes(layout.ValueType, LayerPages.Pad(layer.ValueLength)));
+        (layer.Heads * (KvCodec.Bytes(layout.KeyType, layer.KeyLength) + KvCodec.Bytes(layout.ValueType, LayerPages.Pad(layer.ValueLength)))) + ((long)layer.StateLength * sizeof(float));
 
     private static void Check(KvType type, int length, string what, int layer)
     {
@@ -120,7 +120,7 @@ internal sealed unsafe class PagedKv : KvCache
     }
 }
 
-/// <summary>The pages of one layer: addresses and geometry.</summary>
+/// <summary>The pages of one layer: addresses and geometry. What a recurrent layer knows lies behind its keys and values.</summary>
 /// <param name="Address">Page 0.</param>
 /// <param name="PageBytes">Bytes from page to page.</param>
 /// <param name="Layer">Heads and lengths.</param>
@@ -139,4 +139,7 @@ internal readonly unsafe record struct LayerPages(nint Address, long PageBytes, 
     /// <summary>Values of a head in a page, rows padded to <see cref="ValueStride"/>.</summary>
     public byte* Values(int page, int head) =>
         (byte*)Address + (page * PageBytes) + (Layer.Heads * KvCodec.Bytes(KeyType, Layer.KeyLength)) + (head * KvCodec.Bytes(ValueType, ValueStride));
+
+    /// <summary>The state in a page, behind all values.</summary>
+    public float* State(int page) => (float*)Values(page, Layer.Heads);
 }

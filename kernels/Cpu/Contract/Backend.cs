@@ -161,6 +161,68 @@ public abstract class Backend : IDisposable
     /// <summary><c>x = cap · tanh(x / cap)</c>, [n, width]. Source: Gemma 2, arXiv 2408.00118, section 2.</summary>
     public abstract void SoftCap(Tensor x, float cap);
 
+    /// <summary><c>y = x + (z − x) · weights</c>, all [n, width]; <paramref name="y"/> may be a source.</summary>
+    public abstract void Lerp(Tensor x, Tensor z, Tensor weights, Tensor y);
+
+    /// <summary>The same with the same weights for every row: [width].</summary>
+    public abstract void Lerp(Tensor x, Tensor z, WeightVector weights, Tensor y);
+
+    /// <summary>
+    /// The row before every row, <c>y[t] = x[t − 1]</c>, in each sequence; zero before its first token. State: the last row, [width].
+    /// Source: Peng et al. 2023, arXiv 2305.13048, section 3.1.1 (token shift).
+    /// </summary>
+    /// <param name="x">[n, width].</param>
+    /// <param name="batch">Slots and block tables.</param>
+    /// <param name="state">The layer, and where its state has that of this operation.</param>
+    /// <param name="cache">The cache.</param>
+    /// <param name="y">[n, width]; overlaps nothing.</param>
+    public abstract void ShiftRows(Tensor x, Batch batch, LayerState state, KvCache cache, Tensor y);
+
+    /// <summary>
+    /// <c>y[t, c] = bias[c] + Σ_j weights[c, j] · x[t − taps + 1 + j, c]</c> in each sequence, x being zero before its first token. State: the last taps − 1 rows, [(taps − 1) × width].
+    /// Source: Gu and Dao 2023, arXiv 2312.00752, figure 3.
+    /// </summary>
+    /// <param name="x">[n, width].</param>
+    /// <param name="weights">[width, taps], taps at most <see cref="LayerState.MostTaps"/>.</param>
+    /// <param name="bias">[width].</param>
+    /// <param name="batch">Slots and block tables.</param>
+    /// <param name="state">The layer, and where its state has that of this operation.</param>
+    /// <param name="cache">The cache.</param>
+    /// <param name="y">[n, width]; overlaps nothing.</param>
+    public abstract void CausalConvolution(Tensor x, WeightVector weights, WeightVector bias, Batch batch, LayerState state, KvCache cache, Tensor y);
+
+    /// <summary>
+    /// A diagonal state h of N values for every channel: <c>h = e^(Δ a) h + Δ b x</c>, <c>y = c · h + d x</c>, in each sequence, h being zero before its first token. State: [width, N].
+    /// Source: Gu and Dao 2023, arXiv 2312.00752, algorithm 2.
+    /// </summary>
+    /// <param name="x">[n, width].</param>
+    /// <param name="delta">[n, width] Δ.</param>
+    /// <param name="b">[n, N].</param>
+    /// <param name="c">[n, N].</param>
+    /// <param name="a">[width, N].</param>
+    /// <param name="d">[width].</param>
+    /// <param name="batch">Slots and block tables.</param>
+    /// <param name="state">The layer, and where its state has that of this operation.</param>
+    /// <param name="cache">The cache.</param>
+    /// <param name="y">[n, width]; may be <paramref name="x"/>.</param>
+    public abstract void SelectiveScan(Tensor x, Tensor delta, Tensor b, Tensor c, WeightVector a, WeightVector d, Batch batch, LayerState state, KvCache cache, Tensor y);
+
+    /// <summary>
+    /// A square state S for every head, a sum of outer products that decays row by row: <c>y = r (S + diag(u) kᵀv)</c>, <c>S = diag(w) S + kᵀv</c>, in each sequence, S being zero before its first
+    /// token. State: [heads, head length, head length]. Source: Peng et al. 2024, arXiv 2404.05892, equations 18 and 19.
+    /// </summary>
+    /// <param name="r">[n, heads × head length].</param>
+    /// <param name="k">[n, heads × head length].</param>
+    /// <param name="v">[n, heads × head length].</param>
+    /// <param name="w">[n, heads × head length], what is left of a row of the state.</param>
+    /// <param name="u">[heads × head length].</param>
+    /// <param name="headLength">Values in a head.</param>
+    /// <param name="batch">Slots and block tables.</param>
+    /// <param name="state">The layer, and where its state has that of this operation.</param>
+    /// <param name="cache">The cache.</param>
+    /// <param name="y">[n, heads × head length]; overlaps nothing.</param>
+    public abstract void OuterProductScan(Tensor r, Tensor k, Tensor v, Tensor w, WeightVector u, int headLength, Batch batch, LayerState state, KvCache cache, Tensor y);
+
     /// <summary><c>y[i] = x[rows[i]]</c>.</summary>
     /// <param name="x">[n, width].</param>
     /// <param name="rows">m row numbers.</param>

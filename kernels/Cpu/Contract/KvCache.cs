@@ -23,7 +23,14 @@ public enum KvType
 /// <param name="Heads">Heads that have their own K and V.</param>
 /// <param name="KeyLength">Values in a head's key.</param>
 /// <param name="ValueLength">Values in a head's value.</param>
-public readonly record struct KvLayer(int Heads, int KeyLength, int ValueLength);
+public readonly record struct KvLayer(int Heads, int KeyLength, int ValueLength)
+{
+    /// <summary>
+    /// Values of the state that a recurrent layer keeps of a sequence, always binary32; 0 without. Each page has one: that behind the last token stored in the page, so that it is shared,
+    /// copied and saved as keys and values are, and a full page is a place to go on from.
+    /// </summary>
+    public int StateLength { get; init; }
+}
 
 /// <summary>The geometry of a cache of keys and values.</summary>
 /// <param name="Layers">What each layer stores.</param>

@@ -1,6 +1,6 @@
 namespace Quern.Kernels.Cpu;
 
-/// <summary>The function of a feed-forward network.</summary>
+/// <summary>A function of a value, as of feed-forward networks and gates.</summary>
 public enum Activation
 {
     /// <summary><c>x / (1 + e^−x)</c>. Source: Elfwing et al. 2017, arXiv 1702.03118.</summary>
@@ -16,6 +16,18 @@ public enum Activation
     /// <c>x / (1 + e^−αx)</c> of <c>min(x, 7)</c>, with α = 1.702; a gated unit multiplies it with <c>clamp(up, −7, 7) + 1</c>. Source: OpenAI 2025, arXiv 2508.10925, gpt-oss.
     /// </summary>
     ClampedSwish,
+
+    /// <summary><c>1 / (1 + e^−x)</c>.</summary>
+    Sigmoid,
+
+    /// <summary><c>tanh x</c>.</summary>
+    Tanh,
+
+    /// <summary><c>ln(1 + e^x)</c>, a time step. Source: Gu and Dao 2023, arXiv 2312.00752, section 3.2.</summary>
+    Softplus,
+
+    /// <summary><c>e^(−e^x)</c>, how much of a state is left after a token. Source: Peng et al. 2024, arXiv 2404.05892, section 4.</summary>
+    Decay,
 }
 
 /// <summary>Which two values of a head a rotation turns.</summary>

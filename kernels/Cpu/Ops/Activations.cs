@@ -67,3 +67,32 @@ internal readonly struct ClampedSwish : IActivation
     public static Vector512<float> Other(Vector512<float> up) =>
         Vector512.Min(Vector512.Max(up, Vector512.Create(-Limit)), Vector512.Create(Limit)) + Vector512<float>.One;
 }
+
+/// <summary><c>1 / (1 + e^−x)</c>.</summary>
+internal readonly struct Sigmoid : IActivation
+{
+    public static Vector512<float> Apply(Vector512<float> x) => VectorMath.Sigmoid(x);
+}
+
+/// <summary><c>tanh x</c>.</summary>
+internal readonly struct Tanh : IActivation
+{
+    public static Vector512<float> Apply(Vector512<float> x) => VectorMath.Tanh(x);
+}
+
+/// <summary><c>ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|)</c>. Source: arXiv 2312.00752; D. Goldberg 1991, "What every computer scientist should know about floating-point arithmetic", theorem 4, for ln(1 + e).</summary>
+internal readonly struct Softplus : IActivation
+{
+    public static Vector512<float> Apply(Vector512<float> x)
+    {
+        Vector512<float> e = VectorMath.Exp(-Vector512.Abs(x)), sum = Vector512<float>.One + e;
+        Vector512<float> logarithm = Vector512.Log(sum) * e / (sum - Vector512<float>.One);
+        return Vector512.Max(x, Vector512<float>.Zero) + Vector512.ConditionalSelect(Vector512.Equals(sum, Vector512<float>.One), e, logarithm);
+    }
+}
+
+/// <summary><c>e^(−e^x)</c>. Source: arXiv 2404.05892.</summary>
+internal readonly struct Decay : IActivation
+{
+    public static Vector512<float> Apply(Vector512<float> x) => VectorMath.Exp(-VectorMath.Exp(x));
+}

@@ -3,10 +3,11 @@ using Quern.Cli.Options;
 using Quern.Cli.Output;
 using Quern.Engine;
 using Quern.Gguf;
+using Quern.Models;
 
 namespace Quern.Cli.Commands;
 
-/// <summary><c>quern inspect</c>: what is in a GGUF file, or what this machine can do.</summary>
+/// <summary><c>quern inspect</c>: what is in a GGUF file, which architectures run, or what this machine can do.</summary>
 internal static class InspectCommand
 {
     private const int MostElements = 64;
@@ -17,17 +18,20 @@ internal static class InspectCommand
         Option<bool> tensors = new("--tensors") { Description = "List every tensor." };
         Option<bool> full = new("--full") { Description = $"Write arrays whole: otherwise JSON has their first {MostElements} elements." };
         Option<bool> machine = new("--machine") { Description = "Show processor, instruction set, threads and memory of this machine." };
+        Option<bool> architectures = new("--architectures") { Description = "Show the architectures that run, and the variants of each that are tested against other engines." };
         Option<bool> json = new("--json") { Description = "Write one JSON object." };
         TaughtCommand command = new(
             "inspect", "Show what is in a GGUF file: metadata, and tensors by type.",
             "quern inspect model.gguf",
             "quern inspect model.gguf --tensors",
             "quern inspect model.gguf --json | jq .types",
-            "quern inspect --machine")
-        { file, tensors, full, machine, json };
+            "quern inspect --machine",
+            "quern inspect --architectures")
+        { file, tensors, full, machine, architectures, json };
         command.SetAction(result =>
         {
-            if (result.GetValue(machine)) ShowMachine(terminal, result.GetValue(json));
+            if (result.GetValue(architectures)) ShowArchitectures(terminal, result.GetValue(json));
+            else if (result.GetValue(machine)) ShowMachine(terminal, result.GetValue(json));
             else ShowFile(terminal, result.GetValue(file) ?? ShippedModels.PathOf(ShippedModels.TargetName), result.GetValue(json), result.GetValue(tensors), result.GetValue(full));
             return CommandLine.Success;
         });
@@ -88,6 +92,21 @@ internal static class InspectCommand
         foreach (TensorReport tensor in report.Tensors)
             tensors.Add(Printable.Name(tensor.Name), tensor.Type, string.Join(" x ", tensor.Dimensions), Units.Bytes(tensor.Bytes));
         tensors.Write(writer);
+    }
+
+    private static void ShowArchitectures(Terminal terminal, bool json)
+    {
+        List<ArchitectureReport> reports = [.. ArchitectureTable.All.Select(entry => new ArchitectureReport(entry.Name, entry.Description, entry.Tested))];
+        if (json)
+        {
+            JsonOutput.Write(terminal, reports, shapes => shapes.ListArchitectureReport);
+            return;
+        }
+
+        TextTable table = new(false, false, false);
+        table.Add("architecture", "models", "tested variants");
+        foreach (ArchitectureReport report in reports) table.Add(report.Name, report.Description, string.Join(", ", report.Tested));
+        table.Write(terminal.Out);
     }
 
     private static void ShowMachine(Terminal terminal, bool json)

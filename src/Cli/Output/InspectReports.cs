@@ -31,3 +31,6 @@ internal sealed record TensorReport(string Name, string Type, IReadOnlyList<long
 internal sealed record MachineReport(
     string Version, string Processor, string OperatingSystem, string Runtime, int LogicalProcessors, int PhysicalCores, int DefaultThreads,
     string InstructionSet, string DetectedInstructionSet, long MemoryBytes);
+
+/// <summary>An architecture in <c>quern inspect --architectures --json</c>; <paramref name="Tested"/> are the variants that are compared with other engines.</summary>
+internal sealed record ArchitectureReport(string Name, string Description, IReadOnlyList<string> Tested);

@@ -9,6 +9,7 @@ namespace Quern.Cli.Output;
 /// <summary>The shapes of what <c>--json</c> writes: names in snake case, text readable.</summary>
 [JsonSerializable(typeof(FileReport))]
 [JsonSerializable(typeof(MachineReport))]
+[JsonSerializable(typeof(List<ArchitectureReport>))]
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(DecodeReport))]
 [JsonSerializable(typeof(RunReport))]

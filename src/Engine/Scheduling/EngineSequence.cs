@@ -112,8 +112,13 @@ internal sealed class EngineSequence
     public void Advance(bool publish)
     {
         Computed += Scheduled;
-        // What was proposed and not kept leaves no page behind.
-        if (Proposal is { Count: > 0 }) Pages.TryResize(Computed);
+        if (Proposal is { Count: > 0 } proposal)
+        {
+            // What was proposed and not kept leaves no page behind, and no state.
+            Pages.TryResize(Computed);
+            Computed = _model.Kept(Computed, Computed - Scheduled + 1 + proposal.Count);
+        }
+
         if (publish) Pages.Publish(_tokens.AsSpan(0, Computed));
         if (_model.Window is { } window) Pages.Pass(Computed - window + 1);
     }

@@ -79,7 +79,7 @@ internal sealed class ModelDrafter : IDrafter
         }
 
         // A proposal that was never checked leaves nothing that counts.
-        draft.Computed = Math.Min(draft.Computed, draft.Agreed);
+        draft.Computed = _draft.Kept(Math.Min(draft.Computed, draft.Agreed), draft.Computed);
         draft.Agreed = tokens.Length;
         if (!_draft.TryPrepare(draft.Pages, draft.Computed, tokens.Length + sequence.Proposal.Wanted - draft.Computed))
         {

@@ -41,10 +41,10 @@ internal sealed class ConfigReader(GgufFile file, string architecture)
         return values;
     }
 
-    /// <summary>An integer of at least 1 that all layers share, even where the file says it once for each.</summary>
-    public int SharedByLayers(string suffix, int layers)
+    /// <summary>An integer of at least <paramref name="smallest"/> that all layers share, even where the file says it once for each.</summary>
+    public int SharedByLayers(string suffix, int layers, int smallest = 1)
     {
-        int[] values = PerLayer(suffix, layers, smallest: 1);
+        int[] values = PerLayer(suffix, layers, smallest);
         return values.AsSpan().ContainsAnyExcept(values[0])
             ? throw Error(suffix, $"its values differ from layer to layer; {architecture} expects one value for all layers")
             : values[0];

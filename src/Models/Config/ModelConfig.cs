@@ -20,7 +20,7 @@ public sealed record ModelConfig
     /// <summary>Number of layers.</summary>
     public required int LayerCount { get; init; }
 
-    /// <summary>Query heads of a layer.</summary>
+    /// <summary>Query heads of a layer; 0 in a model without attention.</summary>
     public required int HeadCount { get; init; }
 
     /// <summary>Heads with their own keys and values, of each layer.</summary>
@@ -43,6 +43,12 @@ public sealed record ModelConfig
 
     /// <summary>The sizes of latent attention; null in a model without.</summary>
     public LatentConfig? Latent { get; init; }
+
+    /// <summary>The sizes of a selective state space; null in a model without.</summary>
+    public StateSpaceConfig? StateSpace { get; init; }
+
+    /// <summary>The sizes of a time mix; null in a model without.</summary>
+    public TimeMixConfig? TimeMix { get; init; }
 
     /// <summary>ε of the norms.</summary>
     public required float NormEpsilon { get; init; }
@@ -96,16 +102,21 @@ public sealed record ModelConfig
             throw keys.Error("block_count", $"it holds {layers}; the file has only {file.Tensors.Count} tensors");
 
         int width = keys.Positive("embedding_length");
-        int heads = keys.SharedByLayers("attention.head_count", layers);
-        int[] kvHeads = keys.Has("attention.head_count_kv")
+        StateSpaceConfig? stateSpace = StateSpaceConfig.Read(keys);
+        TimeMixConfig? timeMix = TimeMixConfig.Read(keys, width);
+        // A state takes the place of attention, and of the feed-forward networks if it likes.
+        int least = stateSpace is null && timeMix is null ? 1 : 0;
+        int heads = keys.SharedByLayers("attention.head_count", layers, least);
+        int[] kvHeads = heads > 0 && keys.Has("attention.head_count_kv")
             ? keys.PerLayer("attention.head_count_kv", layers, smallest: 1)
             : [.. Enumerable.Repeat(heads, layers)];
         foreach (int count in kvHeads)
-            if (heads % count != 0) throw keys.Error("attention.head_count_kv", $"it holds {count}; expected a divisor of {heads}, the number of heads");
+            if (count != 0 && heads % count != 0) throw keys.Error("attention.head_count_kv", $"it holds {count}; expected a divisor of {heads}, the number of heads");
 
-        int keyLength = HeadLength(keys, "attention.key_length", width, heads), valueLength = HeadLength(keys, "attention.value_length", width, heads);
+        int keyLength = heads == 0 ? 0 : HeadLength(keys, "attention.key_length", width, heads);
+        int valueLength = heads == 0 ? 0 : HeadLength(keys, "attention.value_length", width, heads);
         int contextLength = keys.Positive("context_length");
-        int feedForward = keys.Has("feed_forward_length") ? keys.SharedByLayers("feed_forward_length", layers) : 0;
+        int feedForward = keys.Has("feed_forward_length") ? keys.SharedByLayers("feed_forward_length", layers, least) : 0;
         int window = keys.CountOr("attention.sliding_window", 0);
         ModelConfig config = new()
         {
@@ -121,6 +132,8 @@ public sealed record ModelConfig
             FeedForwardLength = feedForward,
             ContextLength = contextLength,
             Experts = ExpertConfig.Read(keys, feedForward),
+            StateSpace = stateSpace,
+            TimeMix = timeMix,
             Latent = LatentConfig.Read(keys, keyLength, valueLength),
             NormEpsilon = keys.NumberOr("attention.layer_norm_rms_epsilon", keys.NumberOr("attention.layer_norm_epsilon", 1e-5f)),
             Rope = RopeConfig.Read(keys, keyLength, contextLength),

@@ -57,6 +57,7 @@ internal abstract class BlockModel : DecoderModel
         _style = style;
         if (style.Attention.Windows is { } windows && windows.Any(window => window > 0)) (Window, WindowedLayers) = (windows.Max(), [.. windows.Select(window => window > 0)]);
         _layers = new Layer[config.LayerCount];
+        if (config.HeadCount == 0) throw weights.KeyError("attention.head_count", "it holds 0; expected at least 1");
         for (int i = 0; i < _layers.Length; i++) _layers[i] = new Layer(weights, config, style, i);
     }
 

@@ -23,6 +23,12 @@ internal abstract record StreamStyle
 
     /// <summary>Factor on the logits.</summary>
     public float LogitScale { get; init; } = 1;
+
+    /// <summary>Values of the state of a recurrent layer, 0 without.</summary>
+    public int StateLength { get; init; }
+
+    /// <summary>What a recurrent layer keeps of a token while it runs, 0 without.</summary>
+    public int RecurrentWidth { get; init; }
 }
 
 /// <summary>
@@ -44,7 +50,7 @@ internal abstract class DecoderModel : Model
     private ExpertRoutes? _routes;
 
     protected DecoderModel(WeightBinder weights, ModelConfig config, StreamStyle style, RopeTable[] ropes)
-        : base(config, [.. config.KvHeadCounts.Select(heads => new KvLayer(heads, config.KeyLength, config.ValueLength))])
+        : base(config, [.. config.KvHeadCounts.Select(heads => new KvLayer(heads, config.KeyLength, config.ValueLength) { StateLength = style.StateLength })])
     {
         (_style, _sizes) = (style, PassSizes.Of(config));
         (_ropes, _angles) = (ropes, new Tensor[ropes.Length]);
@@ -57,6 +63,10 @@ internal abstract class DecoderModel : Model
         _outputNorm = new Norm(weights, "output_norm", style.Norm, config.Width, config.NormEpsilon);
         _output = output ?? _embedding;
         if (style.OutputBias) _outputBias = weights.Vector("output.bias", config.VocabularySize);
+        if (style.StateLength == 0) return;
+        _sizes = _sizes with { Recurrent = style.RecurrentWidth };
+        // A state is all that is left of what came before; that of the last full page is where one can go on from.
+        if (config.HeadCount == 0) Window = KvLayout.PageTokens + 1;
     }
 
     public sealed override void Forward(Batch batch, KvCache cache, Backend backend, Tensor logits)

@@ -13,6 +13,9 @@ namespace Quern.Models.Parts;
 /// <param name="Latent">What latent attention keeps of a token, 0 without.</param>
 internal readonly record struct PassSizes(int Width, int Qkv, int Attended, int FeedForward, int Experts, int TopK, int ExpertFeedForward, int Latent)
 {
+    /// <summary>What a recurrent layer keeps of a token while it runs, 0 without.</summary>
+    public int Recurrent { get; init; }
+
     public static PassSizes Of(ModelConfig config)
     {
         int kvHeads = 0;
@@ -45,6 +48,7 @@ internal readonly struct Pass
         Qkv = backend.Take(rows, sizes.Qkv);
         Attended = backend.Take(rows, sizes.Attended);
         if (sizes.Latent != 0) Latent = backend.Take(rows, sizes.Latent);
+        if (sizes.Recurrent != 0) Recurrent = backend.Take(rows, sizes.Recurrent);
         if (sizes.FeedForward != 0) Inner = backend.Take(rows, 2 * sizes.FeedForward);
         if (sizes.Experts == 0) return;
         RouterLogits = backend.Take(rows, sizes.Experts);
@@ -90,6 +94,9 @@ internal readonly struct Pass
 
     /// <summary>Latent vectors, and what comes of them before it is keys and values.</summary>
     public Tensor Latent { get; }
+
+    /// <summary>The inside of a recurrent layer.</summary>
+    public Tensor Recurrent { get; }
 
     /// <summary>Gate and up products side by side.</summary>
     public Tensor Inner { get; }

@@ -75,6 +75,13 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
         throw new ModelFormatException(file.Path, "tensors", $"{architecture} has no use for {names}{more}; the model would compute something else");
     }
 
+    /// <summary>An error about a key that an architecture needs and the file lacks.</summary>
+    public ModelFormatException Lacks(string suffix) => KeyError(suffix, "the file does not have it");
+
+    /// <summary>An error about a key of the architecture.</summary>
+    public ModelFormatException KeyError(string suffix, string problem) =>
+        new(file.Path, $"metadata key '{file.Metadata.GetString("general.architecture")}.{suffix}'", problem);
+
     private static bool IsHarmless(string name)
     {
         foreach (string harmless in Harmless)
@@ -87,14 +94,14 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
         string shape = $"[{string.Join(", ", expected.ToArray())}]";
         if (!file.TryGetTensor(name, out GgufTensor? tensor)) throw Error(name, $"the file does not have it; expected the shape {shape}");
 
-        // A dimension of 1 at the end may be written or left out.
+        // A dimension of 1 behind the first may be written or left out.
         ReadOnlySpan<long> found = tensor.Dimensions.AsSpan();
-        while (found.Length > expected.Length && found[^1] == 1) found = found[..^1];
-        while (expected.Length > found.Length && expected[^1] == 1) expected = expected[..^1];
-        return found.SequenceEqual(expected)
+        return found[0] == expected[0] && Long(found).SequenceEqual(Long(expected))
             ? tensor
             : throw Error(name, $"its shape is [{string.Join(", ", tensor.Dimensions)}]; expected {shape}");
     }
+
+    private static IEnumerable<long> Long(ReadOnlySpan<long> dimensions) => dimensions[1..].ToArray().Where(dimension => dimension != 1);
 
     private WeightVector Vector(GgufTensor tensor, int length)
     {

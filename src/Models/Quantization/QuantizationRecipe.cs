@@ -47,7 +47,8 @@ public sealed class QuantizationRecipe
     /// <param name="dimensions">Its dimensions, the length of a row first.</param>
     public TensorChoice Choose(string name, string storedType, IReadOnlyList<long> dimensions)
     {
-        if (!TensorRoles.IsQuantizable(name, dimensions.Count)) return new TensorChoice(storedType, null);
+        // A dimension of 1 at the end makes no matrix.
+        if (!TensorRoles.IsQuantizable(name, dimensions.Count - dimensions.Reverse().TakeWhile(dimension => dimension == 1).Count())) return new TensorChoice(storedType, null);
         TensorRole role = TensorRoles.Of(name);
         string? demanded = role == TensorRole.Output ? OutputType
             : role != TensorRole.TokenEmbedding ? null

@@ -21,7 +21,7 @@ internal sealed class BytePairTokenizer : Tokenizer, IPieceSink
     private readonly SpelledAlone _spelledAlone;
 
     public BytePairTokenizer(Vocabulary vocabulary)
-        : base(vocabulary, byteLevel: !PreTokenizerTable.Find(vocabulary.PreTokenizer).PlainCharacters)
+        : base(vocabulary, PreTokenizerTable.Find(vocabulary.PreTokenizer).PlainCharacters ? TokenSpelling.Plain : TokenSpelling.ByteLevel)
     {
         _preTokenizer = PreTokenizerTable.Find(vocabulary.PreTokenizer);
         _words = _preTokenizer.Before(this);

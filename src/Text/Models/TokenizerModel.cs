@@ -40,6 +40,7 @@ internal sealed record TokenizerModel(string Name, Func<Vocabulary, Tokenizer> C
         new("gemma4", v => new BytePairTokenizer(v)) { IsBytePair = true, PreTokenizer = "gemma4" },
         new("bert", v => new WordPieceTokenizer(v)) { Bos = 101, Unk = 100, Sep = 102, Pad = 0, Mask = 103, AddBos = true, AddSep = true },
         new("t5", v => new UnigramTokenizer(v)) { Eos = 1, Unk = 2, Pad = 0, AddEos = true },
+        new("rwkv", v => new LongestMatchTokenizer(v)),
     ];
 
     /// <exception cref="NotSupportedException">No tokenizer of this name.</exception>

@@ -9,6 +9,7 @@ internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
 {
     private readonly Random _random = new(seed);
     private readonly List<nint> _memory = [];
+    private readonly Dictionary<string, (WeightVector Tested, WeightVector Oracle)> _lasting = [];
 
     public Backend Tested { get; } = tested;
 
@@ -52,11 +53,15 @@ internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
         return (Tested.BindMatrix("w", format, count, rows, cols, address), Oracle.BindMatrix("w", format, count, rows, cols, address));
     }
 
+    /// <summary>The same random vector, made once under a name.</summary>
+    public (WeightVector Tested, WeightVector Oracle) Lasting(string name, int length, Func<float, float>? change = null) =>
+        _lasting.TryGetValue(name, out var known) ? known : _lasting[name] = Vector(length, change);
+
     /// <summary>The same random vector bound to both.</summary>
-    public (WeightVector Tested, WeightVector Oracle) Vector(int length)
+    public (WeightVector Tested, WeightVector Oracle) Vector(int length, Func<float, float>? change = null)
     {
         float[] values = new float[length];
-        for (int i = 0; i < length; i++) values[i] = Normal();
+        for (int i = 0; i < length; i++) values[i] = change is null ? Normal() : change(Normal());
         nint address = Keep(MemoryMarshal.AsBytes<float>(values));
         WeightFormat format = FormatTable.Find("F32")!;
         return (Tested.BindVector("v", format, length, address), Oracle.BindVector("v", format, length, address));

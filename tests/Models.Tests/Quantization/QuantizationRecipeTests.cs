@@ -79,6 +79,7 @@ public sealed class QuantizationRecipeTests
             Assert.Equal("F32", Recipe(mix, shape).Choose("blk.0.attn_norm.weight", "F32", [4096]).Type);
             Assert.Equal("F32", Recipe(mix, shape).Choose("blk.0.attn_q_norm.weight", "F32", [128, 32]).Type);
             Assert.Equal("F32", Recipe(mix, shape).Choose("blk.0.attn_q.bias", "F32", [4096]).Type);
+            Assert.Equal("F32", Recipe(mix, shape).Choose("blk.0.channel_mix_lerp_k.weight", "F32", [4096, 1, 1]).Type);
         }
 
         Assert.Equal(mix, QuantizationTable.Find(QuantizationTable.Find(mix)!.FileType)!.Name);

@@ -151,6 +151,10 @@ public sealed unsafe partial class OracleBackend : Backend
         Activation.Gelu => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
         Activation.ReluSquared => x > 0 ? x * x : 0,
         Activation.ClampedSwish => Math.Min(x, 7) / (1 + Math.Exp(-1.702 * Math.Min(x, 7))),
+        Activation.Sigmoid => 1 / (1 + Math.Exp(-x)),
+        Activation.Tanh => Math.Tanh(x),
+        Activation.Softplus => x > 30 ? x : Math.Log(1 + Math.Exp(x)),
+        Activation.Decay => Math.Exp(-Math.Exp(x)),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "no such activation"),
     };
 

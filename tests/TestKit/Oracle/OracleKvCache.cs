@@ -3,11 +3,12 @@ using Quern.Kernels.Cpu;
 
 namespace Quern.TestKit.Oracle;
 
-/// <summary>Keys and values as arrays: one for each layer, token by token as the block tables say.</summary>
+/// <summary>Keys and values as arrays: one for each layer, token by token as the block tables say; and states, one for each page of a layer.</summary>
 public sealed class OracleKvCache : KvCache
 {
     private readonly float[][] _keys;
     private readonly float[][] _values;
+    private readonly float[][] _states;
 
     public OracleKvCache(KvLayout layout)
         : base(layout)
@@ -15,15 +16,18 @@ public sealed class OracleKvCache : KvCache
         int slots = layout.PageCount * KvLayout.PageTokens;
         _keys = [.. layout.Layers.Select(layer => new float[slots * layer.Heads * layer.KeyLength])];
         _values = [.. layout.Layers.Select(layer => new float[slots * layer.Heads * layer.ValueLength])];
+        _states = [.. layout.Layers.Select(layer => new float[layout.PageCount * layer.StateLength])];
     }
 
-    public override long Bytes => _keys.Concat(_values).Sum(array => (long)array.Length) * sizeof(float);
+    public override long Bytes => Arrays.Sum(array => (long)array.Length) * sizeof(float);
 
     public override long PageBytes => Bytes / Layout.PageCount;
 
+    private IEnumerable<float[]> Arrays => _keys.Concat(_values).Concat(_states);
+
     public override void ReadPage(int page, Span<byte> destination)
     {
-        foreach (float[] array in _keys.Concat(_values))
+        foreach (float[] array in Arrays)
         {
             Span<byte> part = Part(array, page);
             part.CopyTo(destination);
@@ -33,7 +37,7 @@ public sealed class OracleKvCache : KvCache
 
     public override void WritePage(int page, ReadOnlySpan<byte> source)
     {
-        foreach (float[] array in _keys.Concat(_values))
+        foreach (float[] array in Arrays)
         {
             Span<byte> part = Part(array, page);
             source[..part.Length].CopyTo(part);
@@ -43,7 +47,7 @@ public sealed class OracleKvCache : KvCache
 
     public override void CopyPage(int source, int destination)
     {
-        foreach (float[] array in _keys.Concat(_values)) Part(array, source).CopyTo(Part(array, destination));
+        foreach (float[] array in Arrays) Part(array, source).CopyTo(Part(array, destination));
     }
 
     /// <summary>The key of one head at a slot of a sequence.</summary>
@@ -53,6 +57,17 @@ public sealed class OracleKvCache : KvCache
     /// <summary>The value of one head at a slot of a sequence.</summary>
     public Span<float> Value(Batch batch, SequenceRun run, int layer, int slot, int head) =>
         Find(_values[layer], batch, run, Layout.Layers[layer].Heads, Layout.Layers[layer].ValueLength, slot, head);
+
+    /// <summary>An operation's state in the page of a slot of a sequence, made what it was before the slot.</summary>
+    public Memory<float> State(Batch batch, SequenceRun run, LayerState operation, int length, int slot)
+    {
+        int all = Layout.Layers[operation.Layer].StateLength;
+        Memory<float> Page(int index) => _states[operation.Layer].AsMemory((batch.BlockTables[run.TableStart + index] * all) + operation.First, length);
+        Memory<float> state = Page(slot / KvLayout.PageTokens);
+        if (slot == 0) state.Span.Clear();
+        else if (slot % KvLayout.PageTokens == 0) Page((slot / KvLayout.PageTokens) - 1).CopyTo(state);
+        return state;
+    }
 
     /// <summary>What is left of a head's key or value when it is stored.</summary>
     public static float[] Stored(KvType type, ReadOnlySpan<float> values) => type switch
