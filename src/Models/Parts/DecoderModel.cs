@@ -66,7 +66,7 @@ internal abstract class DecoderModel : Model
         if (style.StateLength == 0) return;
         _sizes = _sizes with { Recurrent = style.RecurrentWidth };
         // A state is all that is left of what came before; that of the last full page is where one can go on from.
-        if (config.HeadCount == 0) Window = KvLayout.PageTokens + 1;
+        if (config.HeadCount == 0) (Window, WindowedLayers) = (KvLayout.PageTokens + 1, [.. Enumerable.Repeat(true, config.LayerCount)]);
     }
 
     public sealed override void Forward(Batch batch, KvCache cache, Backend backend, Tensor logits)
