@@ -69,6 +69,9 @@ public static class ArchitectureTable
         new("deepseek", "DeepSeek MoE", (w, c, n) => new DeepSeek(w, c, n)),
         new("deepseek2", "DeepSeek 2, 2.5, 3 and R1", (w, c, n) => new DeepSeek2(w, c, n)),
         new("minicpm3", "MiniCPM 3", (w, c, n) => new MiniCpm3(w, c, n)),
+        new("bert", "BERT, MiniLM, BGE, E5, GTE and other encoders of that form", (w, c, _) => new Bert(w, c)),
+        new("nomic-bert", "Nomic Embed 1 and 1.5, encoder", (w, c, n) => new NomicBert(w, c, n)),
+        new("jina-bert-v2", "Jina Embeddings 2, encoder", (w, c, _) => new JinaBert2(w, c)),
         new("gpt-oss", "gpt-oss", (w, c, n) => new GptOss(w, c, n)),
     ];
 

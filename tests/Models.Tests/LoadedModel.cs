@@ -36,6 +36,22 @@ public sealed class LoadedModel : IDisposable
         return logits.Tensor.FirstRows(batch.OutputCount).AsSpan().ToArray();
     }
 
+    /// <summary>Runs a batch without logits; the vectors are [outputs, width].</summary>
+    public float[] Embed(Batch batch)
+    {
+        using TensorBuffer vectors = Backend.Allocate(Math.Max(1, batch.OutputCount), Model.Config.Width);
+        Model.Embed(batch, Cache, Backend, vectors.Tensor.FirstRows(batch.OutputCount));
+        return vectors.Tensor.FirstRows(batch.OutputCount).AsSpan().ToArray();
+    }
+
+    /// <summary>The vectors of a whole text that a model reads at once: [tokens, width].</summary>
+    public float[] EmbedWhole(ReadOnlySpan<int> tokens, int sequence = 0)
+    {
+        Batch batch = new(tokens.Length);
+        batch.Add(tokens, 0, Pages(sequence), BatchOutputs.All, prefix: tokens.Length);
+        return Embed(batch);
+    }
+
     /// <summary>All logits of one sequence, its tokens given in chunks: <paramref name="first"/> tokens at once, then <paramref name="step"/> at a time.</summary>
     public float[] Evaluate(ReadOnlySpan<int> tokens, int first, int step, int sequence = 0)
     {

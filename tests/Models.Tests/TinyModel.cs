@@ -25,7 +25,8 @@ public sealed class TinyModel
         Set("attention.head_count_kv", (uint)KvHeads);
         Set("attention.layer_norm_rms_epsilon", 1e-5f);
         Matrix("token_embd.weight", Vocabulary, Width);
-        Norm("output_norm");
+        if (_traits.Task == ModelTask.Encoder) Matrix("token_types.weight", 2, Width);
+        else Norm("output_norm");
         if (_traits.Positions) Matrix("position_embd.weight", Context, Width);
         if (_traits.EmbeddingNorm) Norm("token_embd_norm");
         if (_traits.LogitBias) Bias("output.bias", Vocabulary);

@@ -41,6 +41,15 @@ public sealed record TinyTraits
         },
     };
 
+    private static readonly TinyTraits Encoder = new()
+    {
+        Task = ModelTask.Encoder,
+        Norm = TinyNorm.GainAndBias,
+        Norms = ["attn_output_norm", "layer_output_norm"],
+        EmbeddingNorm = true,
+        Keys = { ["attention.causal"] = false, ["pooling_type"] = 1u },
+    };
+
     private static readonly string[] BothSides = ["attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm"];
 
     private static readonly Dictionary<string, TinyTraits> Known = new(StringComparer.Ordinal)
@@ -83,6 +92,9 @@ public sealed record TinyTraits
             Keys = new(Latent.Keys) { ["leading_dense_block_count"] = 1u, ["expert_gating_func"] = 2u, ["expert_weights_norm"] = true, ["expert_weights_scale"] = 1.5f },
         },
         ["minicpm3"] = Latent,
+        ["bert"] = Encoder with { Positions = true, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Plain, FeedForwardBias = true },
+        ["nomic-bert"] = Encoder with { FusedQkv = true },
+        ["jina-bert-v2"] = Encoder with { QkvBias = true, OutputBias = true },
         ["gpt-oss"] = new()
         {
             Norms = ["attn_norm", "post_attention_norm"],
@@ -94,6 +106,9 @@ public sealed record TinyTraits
             Keys = { ["attention.sliding_window"] = 6u },
         },
     };
+
+    /// <summary>What the model makes of a text.</summary>
+    public ModelTask Task { get; init; }
 
     /// <summary>The norms' weights.</summary>
     public TinyNorm Norm { get; init; }
@@ -138,6 +153,9 @@ public sealed record TinyTraits
 
     /// <summary>Keys of the architecture beside those that all have.</summary>
     public Dictionary<string, object> Keys { get; init; } = [];
+
+    /// <summary>The architectures that do one thing with a text, by name.</summary>
+    public static IEnumerable<string> Names(ModelTask task) => ArchitectureTable.All.Select(entry => entry.Name).Where(name => Of(name).Task == task);
 
     public static TinyTraits Of(string architecture) => Known.GetValueOrDefault(architecture) ?? new TinyTraits();
 }

@@ -38,6 +38,12 @@ public sealed record ModelConfig
     /// <summary>Tokens of the longest context that the model was trained for.</summary>
     public required int ContextLength { get; init; }
 
+    /// <summary>Whether a token sees only those before it; null where the file leaves it to the architecture.</summary>
+    public bool? IsCausal { get; init; }
+
+    /// <summary>How the vectors of a text's tokens become one; null where the file does not say it.</summary>
+    public Pooling? Pooling { get; init; }
+
     /// <summary>The experts; null in a dense model.</summary>
     public ExpertConfig? Experts { get; init; }
 
@@ -120,6 +126,8 @@ public sealed record ModelConfig
             ValueLength = valueLength,
             FeedForwardLength = feedForward,
             ContextLength = contextLength,
+            IsCausal = keys.Has("attention.causal") ? file.Metadata.GetBool(keys.Key("attention.causal")) : null,
+            Pooling = PoolingOf(keys),
             Experts = ExpertConfig.Read(keys, feedForward),
             Latent = LatentConfig.Read(keys, keyLength, valueLength),
             NormEpsilon = keys.NumberOr("attention.layer_norm_rms_epsilon", keys.NumberOr("attention.layer_norm_epsilon", 1e-5f)),
@@ -146,6 +154,14 @@ public sealed record ModelConfig
         bool[] windowed = new bool[layers];
         for (int layer = 0; layer < layers; layer++) windowed[layer] = period == 0 || layer % period < period - 1;
         return windowed;
+    }
+
+    private static Pooling? PoolingOf(ConfigReader keys)
+    {
+        const string Suffix = "pooling_type";
+        if (!keys.Has(Suffix)) return null;
+        int value = keys.CountOr(Suffix, 0);
+        return Enum.IsDefined((Pooling)value) ? (Pooling)value : throw keys.Error(Suffix, $"it holds {value}; expected 0 to {Enum.GetValues<Pooling>().Length - 1}");
     }
 
     private static bool[]? Windows(ConfigReader keys, int layers)

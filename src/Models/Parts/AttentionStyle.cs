@@ -49,6 +49,12 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
     /// <summary>The window of each layer, 0 for none; none anywhere where null.</summary>
     public int[]? Windows { get; init; }
 
+    /// <summary>Whether every token sees the whole text, not only what is before it: see <see cref="AttentionOptions.OverPrefix"/>.</summary>
+    public bool SeesAll { get; init; }
+
+    /// <summary>The cache's layer, where keys and values are looked at only in the pass that stores them, so that all layers may share one; a layer's own where null.</summary>
+    public int? CacheLayer { get; init; }
+
     /// <summary>Which rope table each layer uses, or <see cref="NoRope"/>; the first everywhere where null.</summary>
     public int[]? Ropes { get; init; }
 
@@ -56,6 +62,7 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
     public AttentionOptions Options(ModelConfig config, int layer, WeightVector? sinks) =>
         new(config.HeadCount, Scale ?? (float)(1 / Math.Sqrt(config.KeyLength)), config.AttentionSoftCap, Windows?[layer] ?? 0)
         {
+            OverPrefix = SeesAll || config.IsCausal == false,
             AlibiMaxBias = AlibiMaxBias,
             Sinks = sinks,
         };

@@ -45,7 +45,7 @@ internal sealed class SelfAttention : Attention
     public SelfAttention(WeightBinder weights, ModelConfig config, AttentionStyle style, int layer)
     {
         int kvHeads = config.KvHeadCounts[layer];
-        (_style, _layer, _keyLength) = (style, layer, config.KeyLength);
+        (_style, _layer, _keyLength) = (style, style.CacheLayer ?? layer, config.KeyLength);
         _rope = style.Pairing is null ? AttentionStyle.NoRope : style.Ropes?[layer] ?? 0;
         _queryWidth = config.HeadCount * config.KeyLength;
         _keyWidth = kvHeads * config.KeyLength;

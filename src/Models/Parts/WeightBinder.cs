@@ -32,6 +32,13 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
     /// <summary>The same, or null where the file lacks the tensor.</summary>
     public WeightMatrix? MatrixIfPresent(string name, int rows, int cols) => Has(name) ? Matrix(name, rows, cols) : null;
 
+    /// <summary>A matrix <c>[any, cols]</c>.</summary>
+    public WeightMatrix MatrixOfAnyRows(string name, int cols)
+    {
+        int rows = file.TryGetTensor(name, out GgufTensor? tensor) && tensor.Dimensions.Length > 1 ? checked((int)tensor.Dimensions[1]) : 1;
+        return Matrix(name, rows, cols);
+    }
+
     /// <summary>The matrices of all experts: <c>[experts, rows, cols]</c>.</summary>
     public WeightMatrix Experts(string name, int experts, int rows, int cols) => Stack(name, experts, rows, cols, Find(name, [cols, rows, experts]), MatrixUse.Product);
 
@@ -52,6 +59,13 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
 
     /// <summary>The same, or null where the file lacks the tensor.</summary>
     public WeightVector? VectorIfPresent(string name, int length) => Has(name) ? Vector(name, length) : null;
+
+    /// <summary>The first row of a matrix <c>[any, cols]</c>, or null where the file lacks it.</summary>
+    public WeightVector? FirstRowIfPresent(string name, int cols)
+    {
+        if (!file.TryGetTensor(name, out GgufTensor? tensor)) return null;
+        return Vector(Find(name, [cols, tensor.Dimensions.Length > 1 ? tensor.Dimensions[1] : 1]), cols);
+    }
 
     /// <summary>The values of a tensor that is needed only while the model is loaded, or null where the file lacks it.</summary>
     public float[]? ValuesIfPresent(string name, int length)
@@ -74,6 +88,13 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
         string more = unused.Length > MostNames ? $" and {unused.Length - MostNames} more" : "";
         throw new ModelFormatException(file.Path, "tensors", $"{architecture} has no use for {names}{more}; the model would compute something else");
     }
+
+    /// <summary>An error about a key that an architecture needs and the file lacks.</summary>
+    public ModelFormatException Lacks(string suffix) => KeyError(suffix, "the file does not have it");
+
+    /// <summary>An error about a key of the architecture.</summary>
+    public ModelFormatException KeyError(string suffix, string problem) =>
+        new(file.Path, $"metadata key '{file.Metadata.GetString("general.architecture")}.{suffix}'", problem);
 
     private static bool IsHarmless(string name)
     {

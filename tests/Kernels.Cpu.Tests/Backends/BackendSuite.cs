@@ -6,7 +6,7 @@ using Quern.Kernels.Cpu.Formats;
 namespace Quern.Kernels.Cpu.Tests.Backends;
 
 /// <summary>What every back end must compute: each operation against the oracle, over sizes that do and do not fill vectors. One fixture a back end.</summary>
-public abstract class BackendSuite
+public abstract partial class BackendSuite
 {
     private const double Tolerance = 2e-5;
 
