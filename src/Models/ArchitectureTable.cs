@@ -72,6 +72,7 @@ public static class ArchitectureTable
         new("bert", "BERT, MiniLM, BGE, E5, GTE and other encoders of that form", (w, c, _) => new Bert(w, c)),
         new("nomic-bert", "Nomic Embed 1 and 1.5, encoder", (w, c, n) => new NomicBert(w, c, n)),
         new("jina-bert-v2", "Jina Embeddings 2, encoder", (w, c, _) => new JinaBert2(w, c)),
+        new("t5", "T5, Flan-T5, mT5 and others of that form, encoder and decoder", (w, c, _) => new T5(w, c)),
         new("gpt-oss", "gpt-oss", (w, c, n) => new GptOss(w, c, n)),
     ];
 

@@ -76,6 +76,14 @@ public abstract class Model
     /// <exception cref="NotSupportedException">The model has no classifier.</exception>
     public virtual void Rank(Batch batch, KvCache cache, Backend backend, Tensor y) => throw new NotSupportedException($"{Config.Architecture}: the file has no classifier");
 
+    /// <summary>Reads whole texts, and stores what a decoder needs to write about them, in the slots of their tokens. The decoder's tokens come behind them, with the text as their <see cref="SequenceRun.Prefix"/>.</summary>
+    /// <param name="batch">Whole texts of one or more sequences, each its own prefix.</param>
+    /// <param name="cache">A cache of <see cref="KvLayers"/>, made by <paramref name="backend"/>.</param>
+    /// <param name="backend">The back end that the model was loaded with.</param>
+    /// <exception cref="ArgumentException">A token is not in the vocabulary, or a text is not whole.</exception>
+    /// <exception cref="NotSupportedException">The model is not an <see cref="ModelTask.EncoderDecoder"/>.</exception>
+    public virtual void Encode(Batch batch, KvCache cache, Backend backend) => throw new NotSupportedException($"{Config.Architecture} is no encoder–decoder");
+
     private protected void Check(Batch batch, Tensor outputs, int width)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -86,6 +94,8 @@ public abstract class Model
             if ((uint)token >= (uint)Config.VocabularySize)
                 throw new ArgumentException($"token {token} is not in the vocabulary of {Config.VocabularySize}", nameof(batch));
         if (Task == ModelTask.Encoder) CheckWhole(batch);
+        foreach (SequenceRun run in batch.Runs)
+            if (Task == ModelTask.Decoder && run.Prefix != 0) throw new ArgumentException($"a sequence has a prefix of {run.Prefix}; expected none: the model reads a text from its beginning on", nameof(batch));
     }
 
     private protected static void CheckWhole(Batch batch)

@@ -44,6 +44,18 @@ public sealed record ModelConfig
     /// <summary>How the vectors of a text's tokens become one; null where the file does not say it.</summary>
     public Pooling? Pooling { get; init; }
 
+    /// <summary>Layers of the decoder, where a model has an encoder besides; otherwise the same as <see cref="LayerCount"/>.</summary>
+    public int DecoderLayerCount { get; init; }
+
+    /// <summary>The token that a decoder begins with which writes about a text that an encoder has read; null in other models.</summary>
+    public int? DecoderStart { get; init; }
+
+    /// <summary>Number of biases by distance, for ranges of distances; 0 where the file does not say it.</summary>
+    public int RelativeBuckets { get; init; }
+
+    /// <summary>Tokens of the longest sequence that the model was trained for: a context, or one that is read and one that is written.</summary>
+    public int TrainedLength => DecoderStart is null ? ContextLength : (int)Math.Min(2L * ContextLength, int.MaxValue);
+
     /// <summary>The experts; null in a dense model.</summary>
     public ExpertConfig? Experts { get; init; }
 
@@ -128,6 +140,9 @@ public sealed record ModelConfig
             ContextLength = contextLength,
             IsCausal = keys.Has("attention.causal") ? file.Metadata.GetBool(keys.Key("attention.causal")) : null,
             Pooling = PoolingOf(keys),
+            DecoderLayerCount = keys.PositiveOr("decoder_block_count", layers),
+            DecoderStart = keys.Has("decoder_start_token_id") ? keys.CountOr("decoder_start_token_id", 0) : null,
+            RelativeBuckets = keys.CountOr("attention.relative_buckets_count", 0),
             Experts = ExpertConfig.Read(keys, feedForward),
             Latent = LatentConfig.Read(keys, keyLength, valueLength),
             NormEpsilon = keys.NumberOr("attention.layer_norm_rms_epsilon", keys.NumberOr("attention.layer_norm_epsilon", 1e-5f)),

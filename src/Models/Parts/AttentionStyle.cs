@@ -25,6 +25,12 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
     /// <summary>In <see cref="Ropes"/>: the layer's queries and keys are not turned. Source: Kazemnejad et al. 2023, arXiv 2305.19466.</summary>
     public const int NoRope = -1;
 
+    /// <summary>What the names of its tensors begin with.</summary>
+    public string Name { get; init; } = "attn";
+
+    /// <summary>The name of the matrix after attention.</summary>
+    public string OutputName { get; init; } = "output";
+
     /// <summary>Whether the file must have biases of Q, K and V; where it need not, they are used if they are there.</summary>
     public bool QkvBias { get; init; }
 
@@ -39,6 +45,9 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
 
     /// <summary>Whether every head has a sink: a score without a value.</summary>
     public bool Sinks { get; init; }
+
+    /// <summary>Biases by distance, [heads, 2 r + 1]: see <see cref="AttentionOptions.RelativeBias"/>; null without.</summary>
+    public WeightVector? RelativeBias { get; init; }
 
     /// <summary>b of <see cref="AttentionOptions.AlibiMaxBias"/>; 0 without.</summary>
     public float AlibiMaxBias { get; init; }
@@ -64,6 +73,7 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
         {
             OverPrefix = SeesAll || config.IsCausal == false,
             AlibiMaxBias = AlibiMaxBias,
+            RelativeBias = RelativeBias,
             Sinks = sinks,
         };
 }

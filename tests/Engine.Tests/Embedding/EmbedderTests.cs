@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using Quern.Gguf;
 using Quern.Models;
 using Quern.TestKit;
 
@@ -111,6 +113,28 @@ public sealed class EmbedderTests : IDisposable
         }
     }
 
+    [SharedFact]
+    public void A_classifier_scores_pairs_of_texts()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"quern-rank-{Guid.NewGuid():N}.gguf");
+        try
+        {
+            float[] weights = WriteRanker(path);
+            using QuernModel model = QuernModel.Load(path, new ModelOptions { Threads = 1, Exact = true });
+            using Embedder ranker = model.CreateEmbedder(new EmbeddingOptions { Pooling = Pooling.Rank }), first = model.CreateEmbedder(new EmbeddingOptions { Pooling = Pooling.Cls, Normalize = false });
+            int[] pair = ranker.Tokenize("Once upon a time", "Hello world"), other = ranker.Tokenize("Once upon a time", "a hat");
+            Assert.Equal([.. ranker.Tokenize("Once upon a time"), .. ranker.Tokenize("Hello world").AsSpan(1)], pair);
+            Assert.Equal((1, 1), (ranker.Length, model.LabelCount));
+            float[][] scores = ranker.Embed([pair, other]), vectors = first.Embed([pair, other]);
+            for (int i = 0; i < 2; i++) Assert.Equal(vectors[i].Zip(weights, (a, b) => (double)a * b).Sum(), Assert.Single(scores[i]), 1e-4);
+            Assert.NotEqual(scores[0][0], scores[1][0], 1e-2f);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public void Cosines_are_those_of_angles()
     {
@@ -118,6 +142,19 @@ public sealed class EmbedderTests : IDisposable
         Assert.Equal(-1, Embedder.Cosine([1, 2], [-2, -4]), 1e-6);
         Assert.Equal(0, Embedder.Cosine([0, 0], [1, 0]));
         Assert.Throws<ArgumentException>(() => Embedder.Cosine([1], [1, 2]));
+    }
+
+    // A golden encoder with a classifier of one label.
+    private static float[] WriteRanker(string path)
+    {
+        using GgufFile source = GgufFile.Open(SharedData.Path("golden", "bert-cls", "model.gguf"));
+        GgufWriter writer = new();
+        writer.SetAll(source.Metadata);
+        foreach (GgufTensor tensor in source.Tensors) writer.AddTensor(tensor.Name, tensor.TypeId, tensor.Dimensions.AsSpan(), tensor.Slice(0, (int)tensor.ByteLength).ToArray());
+        float[] weights = [.. Enumerable.Range(0, 64).Select(i => MathF.Sin(i))];
+        writer.AddTensor("cls.output.weight", 0, [64, 1], MemoryMarshal.AsBytes(weights.AsSpan()).ToArray());
+        writer.Write(path);
+        return weights;
     }
 
     private QuernModel Load(int batch) => QuernModel.Load(_file.Path, new ModelOptions { Threads = 1, Exact = true, BatchTokens = batch });
