@@ -52,6 +52,30 @@ public sealed class LoadedModel : IDisposable
         return Embed(batch);
     }
 
+    /// <summary>Reads a text of a model that writes about it.</summary>
+    public void Read(ReadOnlySpan<int> text, int sequence = 0)
+    {
+        Batch batch = new(text.Length);
+        batch.Add(text, 0, Pages(sequence), BatchOutputs.None, prefix: text.Length);
+        Model.Encode(batch, Cache, Backend);
+    }
+
+    /// <summary>All logits of what is written about a text that was read, in chunks as for <see cref="Evaluate(ReadOnlySpan{int}, int, int, int)"/>.</summary>
+    public float[] Write(int textLength, ReadOnlySpan<int> tokens, int first, int step, int sequence = 0)
+    {
+        List<float> logits = [];
+        Batch batch = new(tokens.Length);
+        int[] pages = Pages(sequence);
+        for (int done = 0, count = first; done < tokens.Length; done += count, count = Math.Min(step, tokens.Length - done))
+        {
+            batch.Clear();
+            batch.Add(tokens.Slice(done, count), textLength + done, pages, BatchOutputs.All, prefix: textLength);
+            logits.AddRange(Forward(batch));
+        }
+
+        return [.. logits];
+    }
+
     /// <summary>All logits of one sequence, its tokens given in chunks: <paramref name="first"/> tokens at once, then <paramref name="step"/> at a time.</summary>
     public float[] Evaluate(ReadOnlySpan<int> tokens, int first, int step, int sequence = 0)
     {

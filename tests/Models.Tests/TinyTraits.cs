@@ -95,6 +95,7 @@ public sealed record TinyTraits
         ["bert"] = Encoder with { Positions = true, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Plain, FeedForwardBias = true },
         ["nomic-bert"] = Encoder with { FusedQkv = true },
         ["jina-bert-v2"] = Encoder with { QkvBias = true, OutputBias = true },
+        ["t5"] = new() { Task = ModelTask.EncoderDecoder, Keys = { ["attention.relative_buckets_count"] = (uint)TinyModel.Buckets, ["decoder_start_token_id"] = 0u } },
         ["gpt-oss"] = new()
         {
             Norms = ["attn_norm", "post_attention_norm"],
