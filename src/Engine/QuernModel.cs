@@ -165,7 +165,7 @@ public sealed class QuernModel : IDisposable
         {
             // An unknown architecture has unknown keys: it is refused by the table, with the names of those that are known.
             bool known = ArchitectureTable.Find(file.Metadata.GetString("general.architecture")) is not null;
-            int trained = known ? ModelConfig.Read(file).ContextLength : 1;
+            int trained = known ? ModelConfig.Read(file).TrainedLength : 1;
             int contextLength = options.ContextLength ?? Math.Min(trained, ModelOptions.DefaultContextLength);
             Model model = ArchitectureTable.Load(file, backend, contextLength, new CancellingProgress(progress, cancellation));
             Vocabulary vocabulary = Vocabulary.Read(file.Metadata.Find, options.PreTokenizer);
@@ -260,6 +260,24 @@ public sealed class QuernModel : IDisposable
     {
         if (Task == ModelTask.Encoder)
             throw new InvalidOperationException($"'{_file.Path}' ({Config.Architecture}) is an encoder: it generates no text, it makes embeddings: QuernModel.CreateEmbedder (quern embed)");
+    }
+
+    /// <exception cref="InvalidOperationException">The model generates nothing, or not without a text that it reads first.</exception>
+    internal void CheckContinues(string what)
+    {
+        CheckGenerates();
+        if (Task == ModelTask.EncoderDecoder)
+            throw new InvalidOperationException($"'{_file.Path}' ({Config.Architecture}) reads a text as a whole and writes another one: {what} is for models that go on from a text; use a session: QuernModel.CreateSession (quern run)");
+    }
+
+    /// <summary>Reads a text that an answer is written about.</summary>
+    internal void Read(Batch batch)
+    {
+        lock (_turn)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _model.Encode(batch, _cache, _backend);
+        }
     }
 
     internal void WriteSession(string path, ReadOnlySpan<int> tokens, int pending, ReadOnlySpan<int> pages)
@@ -362,8 +380,8 @@ public sealed class QuernModel : IDisposable
 
     private IEnumerable<string> Doubts()
     {
-        if (ContextLength > Config.ContextLength)
-            yield return $"the context of {ContextLength} tokens is longer than the {Config.ContextLength} that the model was trained with; text may degrade behind them";
+        if (ContextLength > Config.TrainedLength)
+            yield return $"the context of {ContextLength} tokens is longer than the {Config.TrainedLength} that the model was trained with; text may degrade behind them";
         if (Options is { CacheTokens: null, CacheBytes: null } && Pages.Count * KvLayout.PageTokens < ContextLength)
             yield return $"memory has room for keys and values of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens; a smaller type of them (--kv-type q8_0) takes half";
         if (Vocabulary.Count != VocabularySize)

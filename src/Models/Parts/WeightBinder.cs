@@ -13,8 +13,8 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
 {
     private const int MostNames = 5;
 
-    /// <summary>Tensors that llama.cpp's converter wrote once and no architecture reads, or reads only for some context lengths.</summary>
-    private static readonly string[] Harmless = ["rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight", "attn_rot_embd"];
+    /// <summary>Tensors that llama.cpp's converter writes or wrote once and no architecture reads, not even in its authors' code, or reads only for some context lengths.</summary>
+    private static readonly string[] Harmless = ["rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight", "attn_rot_embd", "cross_attn_rel_b.weight"];
 
     private readonly HashSet<string> _bound = new(StringComparer.Ordinal);
     private readonly long _fileBytes = file.Tensors.Sum(tensor => tensor.ByteLength);
