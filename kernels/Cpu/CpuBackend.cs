@@ -141,6 +141,9 @@ public sealed unsafe class CpuBackend : Backend
             case Activation.Gelu:
                 RowLoop<Gated<Gelu>>.Run(_team, gate, up, y, default);
                 break;
+            case Activation.Relu:
+                RowLoop<Gated<Relu>>.Run(_team, gate, up, y, default);
+                break;
             case Activation.ReluSquared:
                 RowLoop<Gated<ReluSquared>>.Run(_team, gate, up, y, default);
                 break;
@@ -174,6 +177,9 @@ public sealed unsafe class CpuBackend : Backend
                 break;
             case Activation.Gelu:
                 RowLoop<Plain<Gelu>>.Run(_team, x, x, y, default);
+                break;
+            case Activation.Relu:
+                RowLoop<Plain<Relu>>.Run(_team, x, x, y, default);
                 break;
             case Activation.ReluSquared:
                 RowLoop<Plain<ReluSquared>>.Run(_team, x, x, y, default);

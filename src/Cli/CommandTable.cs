@@ -10,6 +10,7 @@ internal static class CommandTable
     [
         RunCommand.Create,
         ChatCommand.Create,
+        EmbedCommand.Create,
         InspectCommand.Create,
         TokenizeCommand.Create,
         LogitsCommand.Create,

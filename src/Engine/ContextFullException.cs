@@ -19,6 +19,10 @@ public sealed class ContextFullException : InvalidOperationException
         $"the context of {contextLength} tokens is full: {used} are in it and {wanted} more were given; raise it with ModelOptions.ContextLength (quern: -c)",
         contextLength, used, wanted);
 
+    internal static ContextFullException OfText(int contextLength, int trained, int number, int count, int tokens) => new(
+        $"{(count == 1 ? "the text" : $"text {number} of {count}")} has {tokens} tokens; the context holds {contextLength}{(contextLength < trained ? $": raise it with ModelOptions.ContextLength (quern: -c), to at most {trained}" : $", and the model was trained with {trained}: cut the text")}",
+        contextLength, 0, tokens);
+
     internal static ContextFullException OfCache(int cacheTokens, int used, int wanted) => new(
         $"the cache of {cacheTokens} tokens is full: the model's sessions hold {used} and {wanted} more were given; raise it with ModelOptions.CacheTokens, or dispose sessions",
         cacheTokens, used, wanted);

@@ -26,10 +26,11 @@ public sealed class Conversation : IDisposable
     /// <param name="template">How messages become text; null for the model's own template.</param>
     /// <param name="options">What the template is told besides, such as tools; null for nothing. The model's own tokens for beginning and end are put in where they are empty.</param>
     /// <exception cref="ChatTemplateException">The template is not well formed.</exception>
-    /// <exception cref="InvalidOperationException">The model has no template, and none is given.</exception>
+    /// <exception cref="InvalidOperationException">The model has no template, and none is given; or it has an encoder and does not go on from a text.</exception>
     public Conversation(QuernModel model, ChatTemplate? template = null, ChatTemplateOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.CheckContinues("a conversation");
         _template = template ?? model.ChatTemplate
             ?? throw new InvalidOperationException($"'{model.File.Path}' has no chat template (tokenizer.chat_template), and none is given (quern chat: --chat-template FILE)");
         _options = options ?? new ChatTemplateOptions();

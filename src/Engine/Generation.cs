@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Quern.Engine.Sampling;
+using Quern.Models;
 
 namespace Quern.Engine;
 
@@ -14,6 +15,8 @@ public sealed class Generation
     private readonly CancellationToken _cancellation;
     private readonly int[] _step = new int[1];
     private readonly TokenLogProbability[] _likely;
+    private readonly int? _keep;
+    private readonly int[] _read = [];
     private int[]? _prompt;
     private int _promptTokens;
     private int _generated;
@@ -28,9 +31,19 @@ public sealed class Generation
         _options = options;
         _cancellation = cancellation;
         _prompt = session.Pending < 0 ? prompt : [session.Pending, .. prompt];
-        if (_prompt.Length == 0) throw new ArgumentException("there are no tokens to begin with; expected a prompt of at least one", nameof(prompt));
+        _keep = options.ShiftKeep;
         QuernModel model = session.Model;
-        if (_prompt.Length > session.Remaining) throw ContextFullException.OfSession(model.ContextLength, session.Length, _prompt.Length);
+        if (model.Task == ModelTask.EncoderDecoder)
+        {
+            // A prompt at the beginning is read; what is written begins with a token of its own.
+            int start = model.Config.DecoderStart!.Value;
+            if (session.Length == 0 && _prompt.Length > 0) (_read, _prompt) = (_prompt, [start]);
+            else if (session.Length > 0 && session.Length == session.PrefixLength) _prompt = [start, .. _prompt];
+            if (_keep is { } keep) _keep = Math.Max(keep, session.PrefixLength + _read.Length + 1);
+        }
+
+        if (_prompt.Length == 0) throw new ArgumentException("there are no tokens to begin with; expected a prompt of at least one", nameof(prompt));
+        if (_read.Length + _prompt.Length > session.Remaining) throw ContextFullException.OfSession(model.ContextLength, session.Length, _read.Length + _prompt.Length);
         _chooser = new TokenChooser(model, options, options.Sampling.Seed);
         _likely = options.LogProbabilities is { } count ? new TokenLogProbability[1 + Math.Min(count, model.VocabularySize)] : [];
         _chooser.Accept(_prompt);
@@ -57,14 +70,14 @@ public sealed class Generation
     {
         if (Finish is not null) return None;
         if (_cancellation.IsCancellationRequested) return End(FinishReason.Cancelled);
-        if (_prompt is null && _session.Remaining == 0 && ContextShift.Dropped(_session.Length + 1, _options.ShiftKeep) == 0) return End(FinishReason.Context);
+        if (_prompt is null && _session.Remaining == 0 && ContextShift.Dropped(_session.Length + 1, _keep) == 0) return End(FinishReason.Context);
         long start = Stopwatch.GetTimestamp();
         if (!TryEvaluate()) return End(FinishReason.Cancelled);
         int token = _chooser.Choose(_session.LastLogits, _likely);
         long ticks = Stopwatch.GetTimestamp() - start;
         if (_prompt is not null)
         {
-            (_promptTokens, _promptTicks) = (_prompt.Length, ticks);
+            (_promptTokens, _promptTicks) = (_read.Length + _prompt.Length, ticks);
             _prompt = null;
         }
         else
@@ -102,8 +115,14 @@ public sealed class Generation
 
         try
         {
-            if (_prompt is null) _session.Shift(_options.ShiftKeep!.Value, _step[0], _cancellation);
-            else _session.Evaluate(_prompt, _cancellation);
+            if (_prompt is null)
+            {
+                _session.Shift(_keep!.Value, _step[0], _cancellation);
+                return true;
+            }
+
+            if (_read.Length > 0) _session.Read(_read);
+            _session.Evaluate(_prompt, _cancellation);
             return true;
         }
         catch (OperationCanceledException)

@@ -85,6 +85,12 @@ public sealed class QuernModel : IDisposable
     /// <summary>Tokens that a session holds.</summary>
     public int ContextLength { get; }
 
+    /// <summary>What the model makes of a text.</summary>
+    public ModelTask Task => _model.Task;
+
+    /// <summary>Scores that the model gives for a text as an answer to another one; 0 where the file has no classifier.</summary>
+    public int LabelCount => _model.LabelCount;
+
     /// <summary>Number of logits.</summary>
     public int VocabularySize => _model.Config.VocabularySize;
 
@@ -169,7 +175,7 @@ public sealed class QuernModel : IDisposable
         {
             // An unknown architecture has unknown keys: it is refused by the table, with the names of those that are known.
             bool known = ArchitectureTable.Find(file.Metadata.GetString("general.architecture")) is not null;
-            int trained = known ? ModelConfig.Read(file).ContextLength : 1;
+            int trained = known ? ModelConfig.Read(file).TrainedLength : 1;
             int contextLength = options.ContextLength ?? Math.Min(trained, ModelOptions.DefaultContextLength);
             Model model = ArchitectureTable.Load(file, backend, contextLength, new CancellingProgress(progress, cancellation));
             Vocabulary vocabulary = Vocabulary.Read(file.Metadata.Find, options.PreTokenizer);
@@ -185,16 +191,32 @@ public sealed class QuernModel : IDisposable
     }
 
     /// <summary>Begins a sequence.</summary>
-    public Session CreateSession() => Opened(() => new Session(this));
+    /// <exception cref="InvalidOperationException">The model is an encoder, which generates nothing.</exception>
+    public Session CreateSession()
+    {
+        CheckGenerates();
+        return Opened(() => new Session(this));
+    }
+
+    /// <summary>Begins to make vectors of texts. They take room in the cache while they are computed.</summary>
+    /// <param name="options">How; null for what the model's file says, normalised.</param>
+    /// <exception cref="InvalidOperationException">Neither the file nor the options say how vectors are pooled, or ranking is asked of a model without a classifier.</exception>
+    public Embedder CreateEmbedder(EmbeddingOptions? options = null)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new Embedder(this, options ?? new EmbeddingOptions());
+    }
 
     /// <summary>Goes on with a sequence that <see cref="Session.Save"/> wrote: nothing is computed again.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, or was saved with another model or cache; the message says which.</exception>
+    /// <exception cref="InvalidOperationException">The model is an encoder, which generates nothing.</exception>
     /// <exception cref="ContextFullException">The cache has too little room.</exception>
     public Session RestoreSession(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
+        CheckGenerates();
         return Opened(() => new Session(this, path));
     }
 
@@ -227,6 +249,44 @@ public sealed class QuernModel : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _model.Forward(batch, _cache, _backend, logits);
+        }
+    }
+
+    internal TensorBuffer AllocateVectors(int rows, int cols) => _backend.Allocate(rows, cols);
+
+    /// <summary>Vectors of whole texts or chunks of them, or what a classifier says about them: [outputs, width or labels].</summary>
+    internal void Embed(Batch batch, bool rank, Tensor y)
+    {
+        lock (_turn)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (rank) _model.Rank(batch, _cache, _backend, y);
+            else _model.Embed(batch, _cache, _backend, y);
+        }
+    }
+
+    /// <exception cref="InvalidOperationException">The model is an encoder.</exception>
+    internal void CheckGenerates()
+    {
+        if (Task == ModelTask.Encoder)
+            throw new InvalidOperationException($"'{_file.Path}' ({Config.Architecture}) is an encoder: it generates no text, it makes embeddings: QuernModel.CreateEmbedder (quern embed)");
+    }
+
+    /// <exception cref="InvalidOperationException">The model generates nothing, or not without a text that it reads first.</exception>
+    internal void CheckContinues(string what)
+    {
+        CheckGenerates();
+        if (Task == ModelTask.EncoderDecoder)
+            throw new InvalidOperationException($"'{_file.Path}' ({Config.Architecture}) reads a text as a whole and writes another one: {what} is for models that go on from a text; use a session: QuernModel.CreateSession (quern run)");
+    }
+
+    /// <summary>Reads a text that an answer is written about.</summary>
+    internal void Read(Batch batch)
+    {
+        lock (_turn)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _model.Encode(batch, _cache, _backend);
         }
     }
 
@@ -330,8 +390,8 @@ public sealed class QuernModel : IDisposable
 
     private IEnumerable<string> Doubts()
     {
-        if (ContextLength > Config.ContextLength)
-            yield return $"the context of {ContextLength} tokens is longer than the {Config.ContextLength} that the model was trained with; text may degrade behind them";
+        if (ContextLength > Config.TrainedLength)
+            yield return $"the context of {ContextLength} tokens is longer than the {Config.TrainedLength} that the model was trained with; text may degrade behind them";
         if (Options is { CacheTokens: null, CacheBytes: null } && Pages.Count * KvLayout.PageTokens < ContextLength)
             yield return $"memory has room for {(_hasState ? "states" : "keys and values")} of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens{(_hasState ? "" : "; a smaller type of them (--kv-type q8_0) takes half")}";
         if (Vocabulary.Count != VocabularySize)

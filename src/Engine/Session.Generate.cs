@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Quern.Models;
 using Quern.Text;
 
 namespace Quern.Engine;
@@ -35,7 +36,8 @@ public sealed partial class Session
     public IEnumerable<GeneratedText> Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= new GenerationOptions();
-        bool continuesText = Length > 0 || prompt.Length > 0;
+        // What an encoder–decoder writes does not go on from what it reads.
+        bool continuesText = Length > PrefixLength || (prompt.Length > 0 && _model.Task != ModelTask.EncoderDecoder);
         return Read(Start(prompt, options, cancellation), new StopTexts(options.Stop), _model.Tokenizer.CreateDetokenizer(continuesText: continuesText));
     }
 
@@ -49,7 +51,7 @@ public sealed partial class Session
     public IEnumerable<GeneratedText> Generate(ReadOnlySpan<int> prompt, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= new GenerationOptions();
-        return Read(Start(prompt, options, cancellation), new StopTexts(options.Stop), _model.Tokenizer.CreateDetokenizer(continuesText: true));
+        return Read(Start(prompt, options, cancellation), new StopTexts(options.Stop), _model.Tokenizer.CreateDetokenizer(continuesText: Length > PrefixLength || _model.Task != ModelTask.EncoderDecoder));
     }
 
     /// <summary>Generates text as it comes. Each token is computed on a thread of the pool.</summary>

@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu;
+using Quern.Models;
 
 namespace Quern.Engine;
 
@@ -70,6 +71,26 @@ public sealed partial class Session : IDisposable
     /// <summary>The token that a generation chose last, or −1. It is evaluated with whatever the next generation begins with.</summary>
     internal int Pending { get; set; } = -1;
 
+    /// <summary>Tokens at the beginning that are the text which an encoder–decoder writes about; 0 before it was read, and in other models.</summary>
+    public int PrefixLength { get; private set; }
+
+    /// <summary>Gives an encoder–decoder the text that it writes about. What is evaluated after it is what was written, and begins with <see cref="ModelConfig.DecoderStart"/>.</summary>
+    /// <param name="tokens">At least one id; all of them are read at once.</param>
+    /// <exception cref="ContextFullException">There is no room for so many tokens and one more.</exception>
+    /// <exception cref="ArgumentException">An id is not in the vocabulary, or there is none.</exception>
+    /// <exception cref="InvalidOperationException">The session has tokens already, or the model is no encoder–decoder.</exception>
+    public void Read(scoped ReadOnlySpan<int> tokens)
+    {
+        if (_model.Task != ModelTask.EncoderDecoder) throw new InvalidOperationException($"'{_model.File.Path}' ({_model.Config.Architecture}) has no encoder that reads a text; expected Evaluate");
+        if (Length > 0) throw new InvalidOperationException($"the session has {Length} tokens; expected none before a text is read (Truncate(0) forgets them)");
+        Reserve(tokens);
+        Batch batch = new(tokens.Length);
+        batch.Add(tokens, 0, _pages.Table, BatchOutputs.None, prefix: tokens.Length);
+        _model.Read(batch);
+        tokens.CopyTo(_tokens);
+        Length = PrefixLength = tokens.Length;
+    }
+
     /// <summary>Appends tokens.</summary>
     /// <param name="tokens">At least one id.</param>
     /// <param name="cancellation">Looked at between passes; tokens of passes that were finished stay.</param>
@@ -79,6 +100,7 @@ public sealed partial class Session : IDisposable
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public ReadOnlySpan<float> Evaluate(scoped ReadOnlySpan<int> tokens, CancellationToken cancellation = default)
     {
+        CheckRead();
         Reserve(tokens);
         while (true)
         {
@@ -101,6 +123,7 @@ public sealed partial class Session : IDisposable
     public void EvaluateAll(scoped ReadOnlySpan<int> tokens, LogitsReader reader, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(reader);
+        CheckRead();
         Reserve(tokens);
         int rows = (int)Math.Clamp(MostLogitsBytes / (sizeof(float) * (long)_model.VocabularySize), 1, _batch.Capacity);
         _allLogits ??= _model.AllocateLogits(rows);
@@ -124,27 +147,33 @@ public sealed partial class Session : IDisposable
         Session fork = _model.CreateSession();
         fork._pages.ShareFrom(_pages);
         Tokens.CopyTo(fork._tokens);
-        (fork.Length, fork.Pending) = (Length, Pending);
+        (fork.Length, fork.PrefixLength, fork.Pending) = (Length, PrefixLength, Pending);
         return fork;
     }
 
     /// <summary>Saves the session with its keys and values, to be read by <see cref="QuernModel.RestoreSession"/>. An older file is replaced when the new one is whole.</summary>
     /// <param name="path">The file to write.</param>
     /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="NotSupportedException">The model is an encoder–decoder.</exception>
     public void Save(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
         ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_model.Task == ModelTask.EncoderDecoder)
+            throw new NotSupportedException($"'{_model.File.Path}' ({_model.Config.Architecture}) is an encoder–decoder, whose sessions are not saved; keep the text, and read it again");
         _model.WriteSession(path, Tokens, Pending, _pages.Table);
     }
 
     /// <summary>Forgets all tokens behind the first <paramref name="length"/>. A recurrent model goes back to the whole page before and computes up to 31 tokens again.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The session has fewer.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The session has fewer, or they are a part of a text that was read as a whole.</exception>
     /// <exception cref="ContextFullException">A recurrent model: the cache has no page for the tokens that are computed again; they are forgotten too.</exception>
     public void Truncate(int length)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (length < 0 || length > Length) throw new ArgumentOutOfRangeException(nameof(length), length, $"a session of {Length} tokens cannot be cut to {length}");
+        if (length > 0 && length < PrefixLength)
+            throw new ArgumentOutOfRangeException(nameof(length), length, $"a session whose first {PrefixLength} tokens were read as a whole cannot be cut to {length}; expected 0, or at least {PrefixLength}");
+        if (length == 0) PrefixLength = 0;
         int kept = _model.Kept(length, Length);
         Length = kept;
         Pending = -1;
@@ -177,6 +206,12 @@ public sealed partial class Session : IDisposable
     /// <summary>The logits of the last <see cref="Evaluate"/>, to be changed before sampling.</summary>
     internal Span<float> LastLogits => _logits.Tensor.AsSpan();
 
+    private void CheckRead()
+    {
+        if (_model.Task == ModelTask.EncoderDecoder && PrefixLength == 0)
+            throw new InvalidOperationException($"'{_model.File.Path}' ({_model.Config.Architecture}) writes about a text that it has read: expected Session.Read before, or Session.Generate (quern run)");
+    }
+
     private void Reserve(scoped ReadOnlySpan<int> tokens)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -189,7 +224,7 @@ public sealed partial class Session : IDisposable
     private void Pass(scoped ReadOnlySpan<int> tokens, BatchOutputs outputs, Tensor logits)
     {
         _batch.Clear();
-        _batch.Add(tokens, Length, _pages.Table, outputs);
+        _batch.Add(tokens, Length, _pages.Table, outputs, PrefixLength);
         _model.Forward(_batch, logits);
         tokens.CopyTo(_tokens.AsSpan(Length));
         Length += tokens.Length;

@@ -75,6 +75,10 @@ public static class ArchitectureTable
         new("minicpm3", "MiniCPM 3", (w, c, n) => new MiniCpm3(w, c, n)),
         new("mamba", "Mamba 1", (w, c, _) => new Mamba(w, c)),
         new("rwkv6", "RWKV 6 (Finch)", (w, c, _) => new Rwkv6(w, c)),
+        new("bert", "BERT, MiniLM, BGE, E5, GTE and other encoders of that form", (w, c, _) => new Bert(w, c), "bert-mean", "bert-cls", "mix-bert-q4_0"),
+        new("nomic-bert", "Nomic Embed 1 and 1.5, encoder", (w, c, n) => new NomicBert(w, c, n)),
+        new("jina-bert-v2", "Jina Embeddings 2, encoder", (w, c, _) => new JinaBert2(w, c)),
+        new("t5", "T5, Flan-T5, mT5 and others of that form, encoder and decoder", (w, c, _) => new T5(w, c), "t5-gated", "t5-relu", "mix-t5-q4_1"),
         new("gpt-oss", "gpt-oss", (w, c, n) => new GptOss(w, c, n), "gpt-oss", "mix-gpt-oss-mxfp4"),
     ];
 

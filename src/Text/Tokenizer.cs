@@ -74,6 +74,24 @@ public abstract class Tokenizer
         return [.. ids];
     }
 
+    /// <summary>
+    /// The tokens of two texts in one, as a model takes them that judges the second by the first: each with the tokens that end a text, the first with those that begin one, and
+    /// <see cref="Vocabulary.Sep"/> between them where the vocabulary asks for it. Source: Devlin et al. 2018, arXiv 1810.04805, section 3; Liu et al. 2019, arXiv 1907.11692.
+    /// </summary>
+    /// <param name="first">The first text.</param>
+    /// <param name="second">The second text.</param>
+    /// <param name="parseSpecial">As in <see cref="Encode(string, bool, bool)"/>.</param>
+    /// <returns>[tokens] The tokens.</returns>
+    public int[] EncodePair(string first, string second, bool parseSpecial = true)
+    {
+        List<int> ids = [];
+        Encode(first, ids, addSpecial: true, parseSpecial);
+        if (Vocabulary is { AddSep: true, Sep: { } separator } && !EndsWithSep) ids.Add(separator);
+        Encode(second, ids, addSpecial: false, parseSpecial);
+        AddSuffix(ids);
+        return [.. ids];
+    }
+
     /// <summary>The bytes that a token stands for: UTF-8, but not always whole characters.</summary>
     /// <param name="id">A token.</param>
     /// <param name="renderSpecial">Control tokens and the unknown token give their text; otherwise nothing.</param>
@@ -104,6 +122,9 @@ public abstract class Tokenizer
 
     /// <summary>True where encoding puts a space before a text, which decoding then takes away.</summary>
     internal virtual bool PutsSpaceBefore => false;
+
+    /// <summary>True where the token that ends a text is the one that separates two.</summary>
+    private protected virtual bool EndsWithSep => false;
 
     /// <summary>True for a control token or the unknown token.</summary>
     internal bool IsSpecial(int id) => _pieces.IsSpecial(id);

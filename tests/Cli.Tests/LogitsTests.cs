@@ -34,6 +34,7 @@ public sealed class LogitsTests : IDisposable
     [InlineData("phi3-longrope-short", "logits.f32")]
     [InlineData("phi3-longrope-long", "logits.f32")]
     [InlineData("qwen2", "logits.f32")]
+    [InlineData("t5-gated", "logits.f32")]
     public void Golden_logits_are_met(string name, string file)
     {
         float[] expected = SharedData.ReadFloats("golden", name, file);
@@ -59,6 +60,15 @@ public sealed class LogitsTests : IDisposable
         string line = Assert.Single(quern.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Contains(message, line, StringComparison.Ordinal);
         Assert.DoesNotContain("Parameter", line, StringComparison.Ordinal);
+    }
+
+    [SharedFact]
+    public void What_an_encoder_reads_belongs_to_a_model_that_has_one()
+    {
+        Assert.Contains("llama has no encoder that reads 'encoder_tokens'", Run(_file.Path, "{\"tokens\": [1], \"encoder_tokens\": [1]}").Quern.Error, StringComparison.Ordinal);
+        string path = SharedData.Path("golden", "t5-relu", "model.gguf");
+        Assert.Contains("expected its ids in 'encoder_tokens'", Run(path, "[0]").Quern.Error, StringComparison.Ordinal);
+        Assert.Contains("encoder_tokens is 5; expected an array", Run(path, "{\"tokens\": [0], \"encoder_tokens\": 5}").Quern.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Quern.Engine.Sampling;
+using Quern.Models;
 
 namespace Quern.Engine.Tests;
 
@@ -12,14 +13,15 @@ public sealed class ReadmeExampleTests
         using TinyModel file = new();
         await OneText(file.Path);
         await ManyTexts(file.Path);
+        Vectors(file.Path);
     }
 
     [Fact]
     public void The_README_shows_the_code_that_runs()
     {
         string[] sources = Between(File.ReadAllText(ThisFile()), "// begin of an example\n", "// end of it"), shown = Between(File.ReadAllText(Readme()), "```csharp\n", "```");
-        Assert.Equal(2, shown.Length);
-        for (int i = 0; i < 2; i++) Assert.Equal(Lines(sources[i].Replace("(path", "(\"model.gguf\"", StringComparison.Ordinal)), Lines(shown[i]));
+        Assert.Equal(3, shown.Length);
+        for (int i = 0; i < 3; i++) Assert.Equal(Lines(sources[i].Replace("(path", "(\"model.gguf\"", StringComparison.Ordinal)), Lines(shown[i]));
     }
 
     private static async Task OneText(string path)
@@ -45,6 +47,16 @@ public sealed class ReadmeExampleTests
             await foreach (GeneratedText piece in engine.GenerateAsync(prompt)) text += piece.Text;
             Console.WriteLine(prompt + text);
         }));
+        // end of it
+    }
+
+    private static void Vectors(string path)
+    {
+        // begin of an example
+        using QuernModel model = QuernModel.Load(path);
+        using Embedder embedder = model.CreateEmbedder(new EmbeddingOptions { Pooling = Pooling.Mean });
+        float[][] vectors = embedder.Embed(["A fox sleeps.", "The fox is asleep."]);
+        Console.WriteLine(Embedder.Cosine(vectors[0], vectors[1]));
         // end of it
     }
 

@@ -36,6 +36,46 @@ public sealed class LoadedModel : IDisposable
         return logits.Tensor.FirstRows(batch.OutputCount).AsSpan().ToArray();
     }
 
+    /// <summary>Runs a batch without logits; the vectors are [outputs, width].</summary>
+    public float[] Embed(Batch batch)
+    {
+        using TensorBuffer vectors = Backend.Allocate(Math.Max(1, batch.OutputCount), Model.Config.Width);
+        Model.Embed(batch, Cache, Backend, vectors.Tensor.FirstRows(batch.OutputCount));
+        return vectors.Tensor.FirstRows(batch.OutputCount).AsSpan().ToArray();
+    }
+
+    /// <summary>The vectors of a whole text that a model reads at once: [tokens, width].</summary>
+    public float[] EmbedWhole(ReadOnlySpan<int> tokens, int sequence = 0)
+    {
+        Batch batch = new(tokens.Length);
+        batch.Add(tokens, 0, Pages(sequence), BatchOutputs.All, prefix: tokens.Length);
+        return Embed(batch);
+    }
+
+    /// <summary>Reads a text of a model that writes about it.</summary>
+    public void Read(ReadOnlySpan<int> text, int sequence = 0)
+    {
+        Batch batch = new(text.Length);
+        batch.Add(text, 0, Pages(sequence), BatchOutputs.None, prefix: text.Length);
+        Model.Encode(batch, Cache, Backend);
+    }
+
+    /// <summary>All logits of what is written about a text that was read, in chunks as for <see cref="Evaluate(ReadOnlySpan{int}, int, int, int)"/>.</summary>
+    public float[] Write(int textLength, ReadOnlySpan<int> tokens, int first, int step, int sequence = 0)
+    {
+        List<float> logits = [];
+        Batch batch = new(tokens.Length);
+        int[] pages = Pages(sequence);
+        for (int done = 0, count = first; done < tokens.Length; done += count, count = Math.Min(step, tokens.Length - done))
+        {
+            batch.Clear();
+            batch.Add(tokens.Slice(done, count), textLength + done, pages, BatchOutputs.All, prefix: textLength);
+            logits.AddRange(Forward(batch));
+        }
+
+        return [.. logits];
+    }
+
     /// <summary>All logits of one sequence, its tokens given in chunks: <paramref name="first"/> tokens at once, then <paramref name="step"/> at a time.</summary>
     public float[] Evaluate(ReadOnlySpan<int> tokens, int first, int step, int sequence = 0)
     {

@@ -8,6 +8,7 @@ public sealed class TinyModel
 {
     public const int Width = 32, Heads = 4, KvHeads = 2, HeadLength = 8, FeedForward = 48, Vocabulary = 64, Layers = 3, Context = 256;
     public const int Experts = 5, ExpertsUsed = 2, ExpertFeedForward = 24, SharedFeedForward = 40;
+    public const int Buckets = 8;
     public const int QueryRank = 20, Rank = 12, Turned = 4;
     public const int Inner = 40, Taps = 4, State = 16;
     private readonly Random _random;
@@ -26,11 +27,19 @@ public sealed class TinyModel
         Set("attention.head_count_kv", (uint)KvHeads);
         Set("attention.layer_norm_rms_epsilon", 1e-5f);
         Matrix("token_embd.weight", Vocabulary, Width);
-        Norm("output_norm");
+        foreach ((string key, object value) in _traits.Keys) Set(key, value);
+        if (_traits.Task == ModelTask.EncoderDecoder)
+        {
+            AddStack("enc.", crosses: false);
+            AddStack("dec.", crosses: true);
+            return;
+        }
+
+        if (_traits.Task == ModelTask.Encoder) Matrix("token_types.weight", 2, Width);
+        else Norm("output_norm");
         if (_traits.Positions) Matrix("position_embd.weight", Context, Width);
         if (_traits.EmbeddingNorm) Norm("token_embd_norm");
         if (_traits.LogitBias) Bias("output.bias", Vocabulary);
-        foreach ((string key, object value) in _traits.Keys) Set(key, value);
         for (int layer = 0; layer < Layers; layer++) AddLayer(layer);
     }
 
@@ -76,6 +85,27 @@ public sealed class TinyModel
         using MemoryStream stream = new();
         writer.Write(stream);
         return GgufFile.FromBytes(stream.ToArray(), "tiny.gguf");
+    }
+
+    private void AddStack(string stack, bool crosses)
+    {
+        Norm(stack + "output_norm");
+        for (int layer = 0; layer < Layers; layer++)
+        {
+            string prefix = $"{stack}blk.{layer}.";
+            if (layer == 0) Matrix(prefix + "attn_rel_b.weight", Buckets, Heads);
+            foreach (string attention in crosses ? ["attn", "cross_attn"] : new[] { "attn" })
+            {
+                Norm($"{prefix}{attention}_norm");
+                Matrix($"{prefix}{attention}_q.weight", Heads * HeadLength, Width);
+                Matrix($"{prefix}{attention}_k.weight", KvHeads * HeadLength, Width);
+                Matrix($"{prefix}{attention}_v.weight", KvHeads * HeadLength, Width);
+                Matrix($"{prefix}{attention}_o.weight", Width, Heads * HeadLength);
+            }
+
+            Norm(prefix + "ffn_norm");
+            AddFeedForward(prefix + "ffn_", "", TinyFeedForward.Gated, FeedForward);
+        }
     }
 
     private void AddLayer(int layer)

@@ -51,6 +51,15 @@ public sealed record TinyTraits
         },
     };
 
+    private static readonly TinyTraits Encoder = new()
+    {
+        Task = ModelTask.Encoder,
+        Norm = TinyNorm.GainAndBias,
+        Norms = ["attn_output_norm", "layer_output_norm"],
+        EmbeddingNorm = true,
+        Keys = { ["attention.causal"] = false, ["pooling_type"] = 1u },
+    };
+
     private static readonly string[] BothSides = ["attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm"];
 
     private static readonly Dictionary<string, TinyTraits> Known = new(StringComparer.Ordinal)
@@ -117,6 +126,10 @@ public sealed record TinyTraits
             Keys = new(Latent.Keys) { ["leading_dense_block_count"] = 1u, ["expert_gating_func"] = 2u, ["expert_weights_norm"] = true, ["expert_weights_scale"] = 1.5f },
         },
         ["minicpm3"] = Latent,
+        ["bert"] = Encoder with { Positions = true, QkvBias = true, OutputBias = true, FeedForward = TinyFeedForward.Plain, FeedForwardBias = true },
+        ["nomic-bert"] = Encoder with { FusedQkv = true },
+        ["jina-bert-v2"] = Encoder with { QkvBias = true, OutputBias = true },
+        ["t5"] = new() { Task = ModelTask.EncoderDecoder, Keys = { ["attention.relative_buckets_count"] = (uint)TinyModel.Buckets, ["decoder_start_token_id"] = 0u } },
         ["gpt-oss"] = new()
         {
             Norms = ["attn_norm", "post_attention_norm"],
@@ -128,6 +141,9 @@ public sealed record TinyTraits
             Keys = { ["attention.sliding_window"] = 6u },
         },
     };
+
+    /// <summary>What the model makes of a text.</summary>
+    public ModelTask Task { get; init; }
 
     /// <summary>The norms' weights.</summary>
     public TinyNorm Norm { get; init; }
@@ -172,6 +188,9 @@ public sealed record TinyTraits
 
     /// <summary>Keys of the architecture beside those that all have.</summary>
     public Dictionary<string, object> Keys { get; init; } = [];
+
+    /// <summary>The architectures that do one thing with a text, by name.</summary>
+    public static IEnumerable<string> Names(ModelTask task) => ArchitectureTable.All.Select(entry => entry.Name).Where(name => Of(name).Task == task);
 
     public static TinyTraits Of(string architecture) => Known.GetValueOrDefault(architecture) ?? new TinyTraits();
 }

@@ -26,6 +26,20 @@ public sealed class TokenizerKindTests
         Assert.Equal("[CLS] [UNK] ▁cafe [SEP]", Tokens(SmallVocabularies.Make(metadata), "Cafe cafe"));
     }
 
+    [Fact]
+    public void TwoTextsAreJoinedAsTheVocabularyAsks()
+    {
+        Tokenizer wordPiece = SmallVocabularies.Make(SmallVocabularies.WordPiece());
+        Assert.Equal("[CLS] ▁un aff [SEP] ▁cafe s [SEP]", Spelled(wordPiece, wordPiece.EncodePair("unaff", "cafés")));
+        Dictionary<string, object?> metadata = SmallVocabularies.Unigram();
+        Tokenizer plain = SmallVocabularies.Make(metadata);
+        Assert.Equal("▁abba </s> ▁ ab </s>", Spelled(plain, plain.EncodePair("abba", "ab")));
+        metadata["tokenizer.ggml.add_sep_token"] = true;
+        metadata["tokenizer.ggml.seperator_token_id"] = (uint)plain.Vocabulary.Eos!.Value;
+        Tokenizer separated = SmallVocabularies.Make(metadata);
+        Assert.Equal("▁abba </s> </s> ▁ ab </s>", Spelled(separated, separated.EncodePair("abba", "ab")));
+    }
+
     // Scores: ▁ -2, a -3, b -3, ab -4, ▁a -3, ba -7, ▁abba -9, é -5; an unknown character -9 - 10.
     [Theory]
     [InlineData("ab", "▁ ab </s>")] // -6, as ▁a b, which is found later and is not better
@@ -189,5 +203,7 @@ public sealed class TokenizerKindTests
     }
 
     private static string Tokens(Tokenizer tokenizer, string text, bool addSpecial = true) =>
-        string.Join(' ', tokenizer.Encode(text, addSpecial).Select(id => tokenizer.Vocabulary.Tokens[id]));
+        Spelled(tokenizer, tokenizer.Encode(text, addSpecial));
+
+    private static string Spelled(Tokenizer tokenizer, int[] ids) => string.Join(' ', ids.Select(id => tokenizer.Vocabulary.Tokens[id]));
 }

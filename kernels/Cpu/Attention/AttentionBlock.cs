@@ -14,14 +14,42 @@ internal readonly unsafe struct Scoring(AttentionOptions options)
 
     public readonly int Window = options.Window;
 
+    public readonly bool OverPrefix = options.OverPrefix;
+
     /// <summary>[heads] or null.</summary>
     public readonly float* Sinks = options.Sinks is { } sinks ? (float*)sinks.Address : null;
 
-    /// <summary>The oldest slot that a query sees.</summary>
-    public int Oldest(int slot) => Window == 0 ? 0 : Math.Max(0, slot - Window + 1);
+    /// <summary>[heads, 2 <see cref="Reach"/> + 1] or null.</summary>
+    public readonly float* RelativeBias = options.RelativeBias is { } biases ? (float*)biases.Address : null;
 
-    /// <summary>The slope of a query head's linear bias; 0 without.</summary>
-    public float Slope(int head) => new AttentionOptions(_heads, 1) { AlibiMaxBias = AlibiMaxBias }.AlibiSlope(head);
+    /// <summary>The farthest distance that has a bias of its own.</summary>
+    public readonly int Reach = options.RelativeBias is { } table ? ((table.Length / options.Heads) - 1) / 2 : 0;
+
+    /// <summary>A query of a head.</summary>
+    public QueryRow Row(in SequenceRun run, int slot, int head) => new()
+    {
+        Slot = slot,
+        Oldest = OverPrefix ? 0 : Math.Max(run.Prefix, Window == 0 ? 0 : slot - Window + 1),
+        Newest = OverPrefix ? run.Prefix - 1 : slot,
+        Slope = new AttentionOptions(_heads, 1) { AlibiMaxBias = AlibiMaxBias }.AlibiSlope(head),
+        Biases = RelativeBias == null ? null : RelativeBias + ((nint)head * ((2 * Reach) + 1)) + Reach,
+    };
+}
+
+/// <summary>A query of a tile, as its scores need it.</summary>
+internal unsafe struct QueryRow
+{
+    /// <summary>Floats that it takes.</summary>
+    public const int Floats = 6;
+
+    /// <summary>Its head's biases by distance, at the one of distance 0; null without.</summary>
+    public float* Biases;
+
+    /// <summary>Its slot, the oldest slot that it sees, and the newest.</summary>
+    public int Slot, Oldest, Newest;
+
+    /// <summary>Slope of its head's linear bias; 0 without.</summary>
+    public float Slope;
 }
 
 /// <summary>
@@ -108,23 +136,22 @@ internal static unsafe class AttentionBlock
     }
 
     /// <summary>
-    /// The 64 scores of each query: scale, cap, linear bias, mask; then weights <c>e^(s − m')</c> in their place, and everything before is multiplied by <c>e^(m − m')</c>.
+    /// The 64 scores of each query: scale, cap, biases, mask; then weights <c>e^(s − m')</c> in their place, and everything before is multiplied by <c>e^(m − m')</c>.
     /// </summary>
     /// <param name="scoring">Scale, cap, window.</param>
     /// <param name="first">Slot of the first key.</param>
-    /// <param name="slots">[rows] slots of the queries.</param>
-    /// <param name="slopes">[rows] slopes of a linear bias, or null.</param>
-    /// <param name="rows">Queries, 1 to 4.</param>
+    /// <param name="queries">[rows] the queries.</param>
+    /// <param name="rows">Number of them, 1 to 4.</param>
     /// <param name="weights">[rows, 64] scores, then weights.</param>
     /// <param name="maxima">[rows] the running maxima m.</param>
     /// <param name="sums">[rows] the running sums l.</param>
     /// <param name="output">[rows, stride] the running outputs o.</param>
     /// <param name="stride">Values of each, a multiple of 16.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Soften(in Scoring scoring, int first, int* slots, float* slopes, int rows, float* weights, float* maxima, float* sums, float* output, int stride)
+    public static void Soften(in Scoring scoring, int first, QueryRow* queries, int rows, float* weights, float* maxima, float* sums, float* output, int stride)
     {
         Vector512<float> scale = Vector512.Create(scoring.Scale);
-        for (int row = 0; row < rows; row++, weights += Keys, output += stride)
+        for (int row = 0; row < rows; row++, queries++, weights += Keys, output += stride)
         {
             Vector512<float> a = Vector512.Load(weights) * scale, b = Vector512.Load(weights + 16) * scale;
             Vector512<float> c = Vector512.Load(weights + 32) * scale, d = Vector512.Load(weights + 48) * scale;
@@ -136,21 +163,29 @@ internal static unsafe class AttentionBlock
                 d = Cap(d, scoring.SoftCap);
             }
 
-            if (slopes != null)
+            if (scoring.AlibiMaxBias != 0)
             {
-                a = Bias(a, first - slots[row], slopes[row]);
-                b = Bias(b, first + 16 - slots[row], slopes[row]);
-                c = Bias(c, first + 32 - slots[row], slopes[row]);
-                d = Bias(d, first + 48 - slots[row], slopes[row]);
+                a = Bias(a, first - queries->Slot, queries->Slope);
+                b = Bias(b, first + 16 - queries->Slot, queries->Slope);
+                c = Bias(c, first + 32 - queries->Slot, queries->Slope);
+                d = Bias(d, first + 48 - queries->Slot, queries->Slope);
             }
 
-            int slot = slots[row], oldest = scoring.Window == 0 ? 0 : slot - scoring.Window + 1;
-            if (first < oldest || first + Keys - 1 > slot)
+            if (queries->Biases != null)
             {
-                a = Mask(a, first, oldest, slot);
-                b = Mask(b, first + 16, oldest, slot);
-                c = Mask(c, first + 32, oldest, slot);
-                d = Mask(d, first + 48, oldest, slot);
+                a = Bias(a, first - queries->Slot, queries->Biases, scoring.Reach);
+                b = Bias(b, first + 16 - queries->Slot, queries->Biases, scoring.Reach);
+                c = Bias(c, first + 32 - queries->Slot, queries->Biases, scoring.Reach);
+                d = Bias(d, first + 48 - queries->Slot, queries->Biases, scoring.Reach);
+            }
+
+            int oldest = queries->Oldest, newest = queries->Newest;
+            if (first < oldest || first + Keys - 1 > newest)
+            {
+                a = Mask(a, first, oldest, newest);
+                b = Mask(b, first + 16, oldest, newest);
+                c = Mask(c, first + 32, oldest, newest);
+                d = Mask(d, first + 48, oldest, newest);
             }
 
             float before = maxima[row], now = Math.Max(before, VectorMath.Largest(Vector512.Max(Vector512.Max(a, b), Vector512.Max(c, d))));
@@ -251,24 +286,24 @@ internal static unsafe class AttentionBlock
         d.Store(o3);
     }
 
-    /// <summary>Finishes the scores of one query in place: scale, cap, linear bias, mask. Returns the largest.</summary>
+    /// <summary>Finishes the scores of one query in place: scale, cap, bias, mask. Returns the largest.</summary>
     /// <param name="scoring">Scale, cap, window.</param>
     /// <param name="first">Slot of the first key.</param>
-    /// <param name="slot">Slot of the query.</param>
-    /// <param name="slope">Slope of a linear bias, or null.</param>
+    /// <param name="query">The query.</param>
     /// <param name="vectors">Scores, in sixteens.</param>
     /// <param name="scores">The scores.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static float Finish(in Scoring scoring, int first, int slot, float* slope, int vectors, float* scores)
+    public static float Finish(in Scoring scoring, int first, QueryRow* query, int vectors, float* scores)
     {
         Vector512<float> scale = Vector512.Create(scoring.Scale), largest = Vector512.Create(float.NegativeInfinity);
-        int oldest = scoring.Oldest(slot);
+        int oldest = query->Oldest, newest = query->Newest;
         for (int i = 0; i < vectors; i++, first += 16, scores += 16)
         {
             Vector512<float> values = Vector512.Load(scores) * scale;
             if (scoring.SoftCap != 0) values = Cap(values, scoring.SoftCap);
-            if (slope != null) values = Bias(values, first - slot, *slope);
-            if (first < oldest || first + 15 > slot) values = Mask(values, first, oldest, slot);
+            if (scoring.AlibiMaxBias != 0) values = Bias(values, first - query->Slot, query->Slope);
+            if (query->Biases != null) values = Bias(values, first - query->Slot, query->Biases, scoring.Reach);
+            if (first < oldest || first + 15 > newest) values = Mask(values, first, oldest, newest);
             values.Store(scores);
             largest = Vector512.Max(largest, values);
         }
@@ -298,7 +333,11 @@ internal static unsafe class AttentionBlock
     private static Vector512<float> Cap(Vector512<float> scores, float cap) => VectorMath.Tanh(scores / cap) * cap;
 
     private static Vector512<float> Bias(Vector512<float> scores, int distance, float slope) =>
-        Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(Vector512.Create(distance) + Vector512<int>.Indices), Vector512.Create(slope), scores);
+        Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(Vector512.Abs(Vector512.Create(distance) + Vector512<int>.Indices)), Vector512.Create(-slope), scores);
+
+    // The outermost sixteen of a table are the same, so that a vector of farther keys may be moved to where it ends.
+    private static Vector512<float> Bias(Vector512<float> scores, int distance, float* biases, int reach) =>
+        scores + Vector512.Load(biases + Math.Clamp(distance, -reach, reach - 15));
 
     private static Vector512<float> Mask(Vector512<float> scores, int first, int oldest, int newest)
     {

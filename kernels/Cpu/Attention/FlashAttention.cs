@@ -46,8 +46,8 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
         SoftmaxRows softmax = new(weights + (Block * Keys), PaddedRows, stride);
         float** k = stackalloc float*[Pages], v = stackalloc float*[Pages];
         softmax.Begin(in tile, group, in _scoring);
-        int lastPage = softmax.Slot(rows - 1) / PageTokens;
-        for (int page = _scoring.Oldest(softmax.Slot(0)) / PageTokens; page <= lastPage; page += Pages)
+        int lastPage = softmax.Newest(rows - 1) / PageTokens;
+        for (int page = softmax.Oldest(0) / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
             for (int i = 0; i < count; i++)
@@ -60,7 +60,7 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
             for (int row = 0; row < rows; row += Block)
             {
                 int here = Math.Min(Block, rows - row);
-                if (page * PageTokens > softmax.Slot(row + here - 1)) continue;
+                if (page * PageTokens > softmax.Newest(row + here - 1)) continue;
                 float* q0 = Query(in tile, row), q1 = Query(in tile, Math.Min(row + 1, rows - 1));
                 float* q2 = Query(in tile, Math.Min(row + 2, rows - 1)), q3 = Query(in tile, Math.Min(row + 3, rows - 1));
                 for (int i = 0; i < count; i++) AttentionBlock.Score(q0, q1, q2, q3, k[i], keyLength, weights + (PageTokens * i), NextKeys(in tile, row, page + i, lastPage));

@@ -3,25 +3,27 @@ using Quern.Kernels.Cpu.Tiles;
 
 namespace Quern.Kernels.Cpu.Attention;
 
-/// <summary>The running softmax of a tile's rows: maximum m, sum l and output o of each, with the row's slot and the slope of its linear bias.</summary>
+/// <summary>The running softmax of a tile's rows: maximum m, sum l and output o of each, with what scores need of its query.</summary>
 /// <param name="memory">Memory of <see cref="Floats"/> numbers.</param>
 /// <param name="rows">Rows, padded as the products need them.</param>
 /// <param name="stride">Values of an output, a multiple of 16.</param>
 internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
 {
     private readonly float* _maxima = memory + ((nint)rows * stride), _sums = memory + ((nint)rows * (stride + 1));
-    private readonly int* _slots = (int*)(memory + ((nint)rows * (stride + 2)));
-    private readonly float* _slopes = memory + ((nint)rows * (stride + 3));
+    private readonly QueryRow* _queries = (QueryRow*)(memory + ((nint)rows * (stride + 2)));
     private readonly int _rows = rows, _stride = stride;
 
     /// <summary>[rows, stride] the outputs.</summary>
     public float* Output { get; } = memory;
 
     /// <summary>Numbers that so many rows take.</summary>
-    public static long Floats(long rows, int stride) => rows * (stride + 4);
+    public static long Floats(long rows, int stride) => rows * (stride + 2 + QueryRow.Floats);
 
-    /// <summary>The newest slot that a row sees: its own.</summary>
-    public int Slot(int row) => _slots[row];
+    /// <summary>The oldest slot that a row sees.</summary>
+    public int Oldest(int row) => _queries[row].Oldest;
+
+    /// <summary>The newest slot that a row sees.</summary>
+    public int Newest(int row) => _queries[row].Newest;
 
     /// <summary>Begins a tile. A sink is a score of weight e^0 that is there before all others, and has no value.</summary>
     public void Begin(in QueryTile tile, int group, in Scoring scoring)
@@ -30,8 +32,7 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
         {
             int head = (tile.Head * group) + (row % group);
             (_maxima[row], _sums[row]) = scoring.Sinks == null ? (float.NegativeInfinity, 0) : (scoring.Sinks[head], 1);
-            _slots[row] = tile.Run.FirstSlot + tile.FirstToken + (row / group);
-            _slopes[row] = scoring.Slope(head);
+            _queries[row] = scoring.Row(tile.Run, tile.Run.FirstSlot + tile.FirstToken + (row / group), head);
         }
 
         new Span<float>(Output, _rows * _stride).Clear();
@@ -40,7 +41,7 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
     /// <summary>Makes weights of the scores of some rows; see <see cref="AttentionBlock.Soften"/>.</summary>
     public void Soften(in Scoring scoring, int firstSlot, int row, int count, float* weights) =>
         AttentionBlock.Soften(
-            in scoring, firstSlot, _slots + row, scoring.AlibiMaxBias == 0 ? null : _slopes + row, count, weights, _maxima + row, _sums + row, Output + ((nint)row * _stride), _stride);
+            in scoring, firstSlot, _queries + row, count, weights, _maxima + row, _sums + row, Output + ((nint)row * _stride), _stride);
 
     /// <summary>The same for one row and any number of pages, with the weights as a row of tiles.</summary>
     /// <param name="scoring">How scores are made.</param>
@@ -52,9 +53,9 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
     public void SoftenToTiles(in Scoring scoring, int firstSlot, int row, int pages, float* scores, byte* tiles)
     {
         // Pages behind the newest slot weigh nothing.
-        int seen = Math.Clamp(((_slots[row] - firstSlot) / KvLayout.PageTokens) + 1, 0, pages);
+        int seen = Math.Clamp(((_queries[row].Newest - firstSlot) / KvLayout.PageTokens) + 1, 0, pages);
         float before = _maxima[row], now = before;
-        if (seen > 0) now = Math.Max(before, AttentionBlock.Finish(in scoring, firstSlot, _slots[row], scoring.AlibiMaxBias == 0 ? null : _slopes + row, 2 * seen, scores));
+        if (seen > 0) now = Math.Max(before, AttentionBlock.Finish(in scoring, firstSlot, _queries + row, 2 * seen, scores));
         if (float.IsNegativeInfinity(now)) seen = 0;
         float added = AttentionBlock.Weigh(now, seen, scores, tiles);
         for (int part = seen * TileLayout.Parts; part < pages * TileLayout.Parts; part++) Vector512<uint>.Zero.Store((uint*)(tiles + (part * TileLayout.TileBytes)));

@@ -67,15 +67,15 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         int rows = tile.Tokens * _tiles.Group;
         PlaceQueries(in tile, rows, queries);
         softmax.Begin(in tile, _tiles.Group, in _scoring);
-        int lastPage = softmax.Slot(rows - 1) / PageTokens;
-        for (int page = _scoring.Oldest(softmax.Slot(0)) / PageTokens; page <= lastPage; page += Pages)
+        int lastPage = softmax.Newest(rows - 1) / PageTokens;
+        for (int page = softmax.Oldest(0) / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
             for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, keys, values, wide);
 
             // Pairs of queries that are before all these keys have nothing to do with them.
             int row = 0;
-            while (page * PageTokens > softmax.Slot(Math.Min(row + Pair, rows) - 1)) row += Pair;
+            while (page * PageTokens > softmax.Newest(Math.Min(row + Pair, rows) - 1)) row += Pair;
             Score(queries, row, rows, keys, count, scores);
             for (int r = row; r < rows; r++) softmax.SoftenToTiles(in _scoring, page * PageTokens, r, count, scores + (r * Keys), Row(weightTiles, r, Keys));
             Accumulate(weightTiles, row, rows, values, count, softmax.Output);

@@ -6,11 +6,15 @@ namespace Quern.Kernels.Cpu;
 /// <param name="FirstSlot">Cache slot of the first token, which is the number of tokens that the sequence has stored before.</param>
 /// <param name="TableStart">Where the sequence's pages begin in the batch's block tables.</param>
 /// <param name="TableLength">Number of pages.</param>
-public readonly record struct SequenceRun(int FirstRow, int Count, int FirstSlot, int TableStart, int TableLength);
+public readonly record struct SequenceRun(int FirstRow, int Count, int FirstSlot, int TableStart, int TableLength)
+{
+    /// <summary>Slots at the beginning of the sequence that hold a text which is read as a whole, 0 without: see <see cref="AttentionOptions.OverPrefix"/>.</summary>
+    public int Prefix { get; init; }
+}
 
 /// <summary>
 /// What one forward pass computes: tokens of one or more sequences, with positions and block tables. A token sees the slots of its own
-/// sequence up to its own and no other sequence's: the mask is causal per sequence. Reused from step to step; filling it allocates nothing while
+/// sequence up to its own, or those of its prefix, and no other sequence's. Reused from step to step; filling it allocates nothing while
 /// the capacities hold.
 /// </summary>
 public sealed class Batch
@@ -68,32 +72,34 @@ public sealed class Batch
     /// <param name="tokens">Token ids; at least one.</param>
     /// <param name="firstSlot">Tokens that the sequence has in the cache already; positions go on from there.</param>
     /// <param name="blockTable">Pages of the sequence, enough for <paramref name="firstSlot"/> + the number of tokens.</param>
-    /// <param name="outputs">Which logits are wanted: of the last token, of all, or none.</param>
+    /// <param name="outputs">Of which tokens logits, or vectors, are wanted.</param>
+    /// <param name="prefix">Slots at the beginning of the sequence that hold a text which is read as a whole, 0 without.</param>
     /// <exception cref="InvalidOperationException">The batch is full.</exception>
-    public void Add(ReadOnlySpan<int> tokens, int firstSlot, ReadOnlySpan<int> blockTable, BatchOutputs outputs = BatchOutputs.Last)
+    public void Add(ReadOnlySpan<int> tokens, int firstSlot, ReadOnlySpan<int> blockTable, BatchOutputs outputs = BatchOutputs.Last, int prefix = 0)
     {
         ArgumentOutOfRangeException.ThrowIfZero(tokens.Length, nameof(tokens));
         ArgumentOutOfRangeException.ThrowIfNegative(firstSlot);
+        ArgumentOutOfRangeException.ThrowIfNegative(prefix);
         if (TokenCount + tokens.Length > Capacity) throw new InvalidOperationException($"a batch of {Capacity} tokens cannot take {TokenCount + tokens.Length}");
         if (RunCount == _runs.Length) throw new InvalidOperationException($"a batch of {_runs.Length} sequences cannot take one more");
         if (_tableLength + blockTable.Length > _table.Length)
             Array.Resize(ref _table, Math.Max(2 * _table.Length, _tableLength + blockTable.Length));
 
-        _runs[RunCount++] = new SequenceRun(TokenCount, tokens.Length, firstSlot, _tableLength, blockTable.Length);
+        _runs[RunCount++] = new SequenceRun(TokenCount, tokens.Length, firstSlot, _tableLength, blockTable.Length) { Prefix = prefix };
         blockTable.CopyTo(_table.AsSpan(_tableLength));
         _tableLength += blockTable.Length;
         tokens.CopyTo(_tokens.AsSpan(TokenCount));
         for (int i = 0; i < tokens.Length; i++)
         {
             _positions[TokenCount + i] = firstSlot + i;
-            if (outputs == BatchOutputs.All || (outputs == BatchOutputs.Last && i == tokens.Length - 1)) _outputs[OutputCount++] = TokenCount + i;
+            if (outputs == BatchOutputs.All || (outputs == BatchOutputs.Last && i == tokens.Length - 1) || (outputs == BatchOutputs.First && i == 0)) _outputs[OutputCount++] = TokenCount + i;
         }
 
         TokenCount += tokens.Length;
     }
 }
 
-/// <summary>Which logits of a sequence's tokens a pass computes.</summary>
+/// <summary>Which logits, or vectors, of a sequence's tokens a pass computes.</summary>
 public enum BatchOutputs
 {
     /// <summary>None: the tokens only fill the cache.</summary>
@@ -104,4 +110,7 @@ public enum BatchOutputs
 
     /// <summary>Those of every token.</summary>
     All,
+
+    /// <summary>Those of the first token.</summary>
+    First,
 }

@@ -9,6 +9,9 @@ public enum Activation
     /// <summary><c>x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))</c>. Source: Hendrycks and Gimpel 2016, arXiv 1606.08415.</summary>
     Gelu,
 
+    /// <summary><c>max(x, 0)</c>. Source: Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines".</summary>
+    Relu,
+
     /// <summary><c>max(x, 0)²</c>. Source: So et al. 2021, arXiv 2109.08668.</summary>
     ReluSquared,
 
@@ -56,6 +59,19 @@ public sealed record RopeTable(float[] Frequencies, float Magnitude)
 /// <param name="Window">0, or how many slots a query sees, its own included.</param>
 public readonly record struct AttentionOptions(int Heads, float Scale, float SoftCap = 0, int Window = 0)
 {
+    /// <summary>
+    /// Whether every query sees all slots of its sequence's prefix (<see cref="SequenceRun.Prefix"/>, at least 1) and no others, whatever slot it has; <see cref="Window"/> is 0 then.
+    /// Otherwise it sees those behind the prefix, up to its own. Source: Vaswani et al. 2017, arXiv 1706.03762, section 3.2.3.
+    /// </summary>
+    public bool OverPrefix { get; init; }
+
+    /// <summary>
+    /// Null, or [heads, 2 r + 1] what is added to the scaled scores of keys at distances −r to r (the key's slot − the query's). The sixteen outermost on either side are the same, and hold for all
+    /// keys beyond.
+    /// Source: Shaw et al. 2018, arXiv 1803.02155; Raffel et al. 2019, arXiv 1910.10683, section 2.1.
+    /// </summary>
+    public WeightVector? RelativeBias { get; init; }
+
     /// <summary>
     /// 0, or b of a linear bias: head h adds <c>−slope · (slots between query and key)</c> to its scaled scores. With n the largest power of two that is at most <see cref="Heads"/>,
     /// slope is <c>2^(−b (h + 1) / n)</c> for h below n and <c>2^(−b (2 (h − n) + 1) / (2 n))</c> for those behind. Source: Press et al. 2021, arXiv 2108.12409 (b = 8).

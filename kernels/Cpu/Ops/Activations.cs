@@ -43,6 +43,12 @@ internal readonly struct Gelu : IActivation
     }
 }
 
+/// <summary><c>max(x, 0)</c>.</summary>
+internal readonly struct Relu : IActivation
+{
+    public static Vector512<float> Apply(Vector512<float> x) => Vector512.Max(x, Vector512<float>.Zero);
+}
+
 /// <summary><c>max(x, 0)²</c>. Source: arXiv 2109.08668.</summary>
 internal readonly struct ReluSquared : IActivation
 {

@@ -2,9 +2,15 @@ using System.Text.Json;
 
 namespace Quern.Cli.Commands;
 
-/// <summary>Token ids from a JSON file: an array of them, or an object that has one in <c>tokens</c> and perhaps a context length in <c>n_ctx</c>.</summary>
+/// <summary>
+/// Token ids from a JSON file: an array of them, or an object that has one in <c>tokens</c>, perhaps the ids that an encoder reads before in <c>encoder_tokens</c>, and perhaps a context length in
+/// <c>n_ctx</c>.
+/// </summary>
 internal sealed record TokensFile(int[] Tokens, int? ContextLength)
 {
+    /// <summary>What an encoder reads before; null where the file does not have it.</summary>
+    public int[]? EncoderTokens { get; init; }
+
     /// <exception cref="InvalidDataException">The file is not of that form; the message says where.</exception>
     public static TokensFile Read(string path)
     {
@@ -23,7 +29,10 @@ internal sealed record TokensFile(int[] Tokens, int? ContextLength)
                     : throw new InvalidDataException($"{path}: n_ctx is {value.GetRawText()}; expected a number of tokens, at least 1");
             }
 
-            return new TokensFile(Ids(path, tokens), context);
+            int[]? read = root.TryGetProperty("encoder_tokens", out JsonElement before)
+                ? before.ValueKind == JsonValueKind.Array ? Ids(path, before) : throw new InvalidDataException($"{path}: encoder_tokens is {before.GetRawText()}; expected an array of token ids")
+                : null;
+            return new TokensFile(Ids(path, tokens), context) { EncoderTokens = read };
         }
         catch (JsonException e)
         {

@@ -15,17 +15,24 @@ namespace Quern.Cli.Output;
 [JsonSerializable(typeof(RunReport))]
 [JsonSerializable(typeof(List<BenchResult>))]
 [JsonSerializable(typeof(PerplexityReport))]
+[JsonSerializable(typeof(EmbedReport))]
+[JsonSerializable(typeof(TextVector))]
 internal sealed partial class JsonShapes : JsonSerializerContext
 {
     /// <summary>The context that every command uses.</summary>
-    public static JsonShapes Readable { get; } = new(new JsonSerializerOptions
+    public static JsonShapes Readable { get; } = new(Form(indented: true));
+
+    /// <summary>The same in one line, for long lists of numbers.</summary>
+    public static JsonShapes Line { get; } = new(Form(indented: false));
+
+    private static JsonSerializerOptions Form(bool indented) => new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        WriteIndented = true,
+        WriteIndented = indented,
         // Nothing here ends in a page of HTML: text stays text.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
+    };
 }
 
 /// <summary>Writes one JSON value to standard output.</summary>
@@ -33,4 +40,7 @@ internal static class JsonOutput
 {
     public static void Write<T>(Terminal terminal, T value, Func<JsonShapes, JsonTypeInfo<T>> shape) =>
         terminal.Out.WriteLine(JsonSerializer.Serialize(value, shape(JsonShapes.Readable)));
+
+    public static void WriteLine<T>(Terminal terminal, T value, Func<JsonShapes, JsonTypeInfo<T>> shape) =>
+        terminal.Out.WriteLine(JsonSerializer.Serialize(value, shape(JsonShapes.Line)));
 }

@@ -34,6 +34,7 @@ public sealed class InferenceEngine : IAsyncDisposable
     /// <param name="model">The model; dispose it after the engine. Its <see cref="ModelOptions.CacheTokens"/> are what all sequences together hold.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <exception cref="ArgumentException">A number is not positive, or the draft's vocabulary is another one; the message shows the first differences.</exception>
+    /// <exception cref="InvalidOperationException">The model has an encoder: it does not go on from a text.</exception>
     public InferenceEngine(QuernModel model, EngineOptions? options = null)
         : this(model, options, DrafterOf(options))
     {
@@ -43,6 +44,7 @@ public sealed class InferenceEngine : IAsyncDisposable
     internal InferenceEngine(QuernModel model, EngineOptions? options, IDrafter? drafter)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model.CheckContinues("an engine");
         Options = options ?? new EngineOptions();
         Options.Validate();
         Model = model;

@@ -38,6 +38,24 @@ public sealed record ModelConfig
     /// <summary>Tokens of the longest context that the model was trained for.</summary>
     public required int ContextLength { get; init; }
 
+    /// <summary>Whether a token sees only those before it; null where the file leaves it to the architecture.</summary>
+    public bool? IsCausal { get; init; }
+
+    /// <summary>How the vectors of a text's tokens become one; null where the file does not say it.</summary>
+    public Pooling? Pooling { get; init; }
+
+    /// <summary>Layers of the decoder, where a model has an encoder besides; otherwise the same as <see cref="LayerCount"/>.</summary>
+    public int DecoderLayerCount { get; init; }
+
+    /// <summary>The token that a decoder begins with which writes about a text that an encoder has read; null in other models.</summary>
+    public int? DecoderStart { get; init; }
+
+    /// <summary>Number of biases by distance, for ranges of distances; 0 where the file does not say it.</summary>
+    public int RelativeBuckets { get; init; }
+
+    /// <summary>Tokens of the longest sequence that the model was trained for: a context, or one that is read and one that is written.</summary>
+    public int TrainedLength => DecoderStart is null ? ContextLength : (int)Math.Min(2L * ContextLength, int.MaxValue);
+
     /// <summary>The experts; null in a dense model.</summary>
     public ExpertConfig? Experts { get; init; }
 
@@ -131,6 +149,11 @@ public sealed record ModelConfig
             ValueLength = valueLength,
             FeedForwardLength = feedForward,
             ContextLength = contextLength,
+            IsCausal = keys.Has("attention.causal") ? file.Metadata.GetBool(keys.Key("attention.causal")) : null,
+            Pooling = PoolingOf(keys),
+            DecoderLayerCount = keys.PositiveOr("decoder_block_count", layers),
+            DecoderStart = keys.Has("decoder_start_token_id") ? keys.CountOr("decoder_start_token_id", 0) : null,
+            RelativeBuckets = keys.CountOr("attention.relative_buckets_count", 0),
             Experts = ExpertConfig.Read(keys, feedForward),
             StateSpace = stateSpace,
             TimeMix = timeMix,
@@ -159,6 +182,14 @@ public sealed record ModelConfig
         bool[] windowed = new bool[layers];
         for (int layer = 0; layer < layers; layer++) windowed[layer] = period == 0 || layer % period < period - 1;
         return windowed;
+    }
+
+    private static Pooling? PoolingOf(ConfigReader keys)
+    {
+        const string Suffix = "pooling_type";
+        if (!keys.Has(Suffix)) return null;
+        int value = keys.CountOr(Suffix, 0);
+        return Enum.IsDefined((Pooling)value) ? (Pooling)value : throw keys.Error(Suffix, $"it holds {value}; expected 0 to {Enum.GetValues<Pooling>().Length - 1}");
     }
 
     private static bool[]? Windows(ConfigReader keys, int layers)

@@ -25,6 +25,12 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
     /// <summary>In <see cref="Ropes"/>: the layer's queries and keys are not turned. Source: Kazemnejad et al. 2023, arXiv 2305.19466.</summary>
     public const int NoRope = -1;
 
+    /// <summary>What the names of its tensors begin with.</summary>
+    public string Name { get; init; } = "attn";
+
+    /// <summary>The name of the matrix after attention.</summary>
+    public string OutputName { get; init; } = "output";
+
     /// <summary>Whether the file must have biases of Q, K and V; where it need not, they are used if they are there.</summary>
     public bool QkvBias { get; init; }
 
@@ -40,6 +46,9 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
     /// <summary>Whether every head has a sink: a score without a value.</summary>
     public bool Sinks { get; init; }
 
+    /// <summary>Biases by distance, [heads, 2 r + 1]: see <see cref="AttentionOptions.RelativeBias"/>; null without.</summary>
+    public WeightVector? RelativeBias { get; init; }
+
     /// <summary>b of <see cref="AttentionOptions.AlibiMaxBias"/>; 0 without.</summary>
     public float AlibiMaxBias { get; init; }
 
@@ -49,6 +58,12 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
     /// <summary>The window of each layer, 0 for none; none anywhere where null.</summary>
     public int[]? Windows { get; init; }
 
+    /// <summary>Whether every token sees the whole text, not only what is before it: see <see cref="AttentionOptions.OverPrefix"/>.</summary>
+    public bool SeesAll { get; init; }
+
+    /// <summary>The cache's layer, where keys and values are looked at only in the pass that stores them, so that all layers may share one; a layer's own where null.</summary>
+    public int? CacheLayer { get; init; }
+
     /// <summary>Which rope table each layer uses, or <see cref="NoRope"/>; the first everywhere where null.</summary>
     public int[]? Ropes { get; init; }
 
@@ -56,7 +71,9 @@ internal sealed record AttentionStyle(RopePairing? Pairing)
     public AttentionOptions Options(ModelConfig config, int layer, WeightVector? sinks) =>
         new(config.HeadCount, Scale ?? (float)(1 / Math.Sqrt(config.KeyLength)), config.AttentionSoftCap, Windows?[layer] ?? 0)
         {
+            OverPrefix = SeesAll || config.IsCausal == false,
             AlibiMaxBias = AlibiMaxBias,
+            RelativeBias = RelativeBias,
             Sinks = sinks,
         };
 }

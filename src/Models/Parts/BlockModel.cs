@@ -55,6 +55,8 @@ internal abstract class BlockModel : DecoderModel
         : base(weights, config, style, ropes)
     {
         _style = style;
+        if (config.IsCausal == false && style.Attention.Windows is not null)
+            throw weights.KeyError("attention.causal", "it holds false; layers with a window do not read a text as a whole");
         if (style.Attention.Windows is { } windows && windows.Any(window => window > 0)) (Window, WindowedLayers) = (windows.Max(), [.. windows.Select(window => window > 0)]);
         _layers = new Layer[config.LayerCount];
         if (config.HeadCount == 0) throw weights.KeyError("attention.head_count", "it holds 0; expected at least 1");

@@ -53,6 +53,7 @@ internal abstract class DecoderModel : Model
         : base(config, [.. config.KvHeadCounts.Select(heads => new KvLayer(heads, config.KeyLength, config.ValueLength) { StateLength = style.StateLength })])
     {
         (_style, _sizes) = (style, PassSizes.Of(config));
+        if (config.IsCausal == false) Task = ModelTask.Encoder;
         (_ropes, _angles) = (ropes, new Tensor[ropes.Length]);
         WeightMatrix? output = weights.MatrixIfPresent("output.weight", config.VocabularySize, config.Width);
         _embedding = output is null
@@ -71,7 +72,34 @@ internal abstract class DecoderModel : Model
 
     public sealed override void Forward(Batch batch, KvCache cache, Backend backend, Tensor logits)
     {
-        Check(batch, cache, logits);
+        if (Task == ModelTask.Encoder) throw new NotSupportedException($"{Config.Architecture}: attention.causal is false: the model reads a text as a whole and does not go on from it");
+        Check(batch, cache, logits, Config.VocabularySize);
+        Pass pass = Run(batch, cache, backend);
+        if (batch.OutputCount == 0) return;
+        _outputNorm.Forward(backend, pass.X, pass.Normed);
+        backend.MatMul(pass.Normed, _output, _outputBias, logits);
+        if (_style.LogitScale != 1) backend.Scale(logits, _style.LogitScale);
+        if (Config.LogitSoftCap != 0) backend.SoftCap(logits, Config.LogitSoftCap);
+    }
+
+    public sealed override void Embed(Batch batch, KvCache cache, Backend backend, Tensor y)
+    {
+        Check(batch, cache, y, Config.Width);
+        Pass pass = Run(batch, cache, backend);
+        if (batch.OutputCount != 0) _outputNorm.Forward(backend, pass.X, y);
+    }
+
+    /// <summary>
+    /// The first half of a layer: tokens look at each other. <c>x = x + …</c> for every row of the batch; what it leaves in <see cref="Pass.Normed"/> is there in the second half.
+    /// </summary>
+    protected abstract void Attend(int layer, in Pass pass);
+
+    /// <summary>The second half of a layer: every token by itself; in the last layer only those whose logits are wanted.</summary>
+    protected abstract void Transform(int layer, in Pass pass);
+
+    /// <summary>All layers; what is left has the rows of the outputs, if there are any.</summary>
+    private Pass Run(Batch batch, KvCache cache, Backend backend)
+    {
         backend.BeginPass();
         if (_sizes.Experts != 0 && (_routes is null || _routes.Tokens.Length < batch.TokenCount * _sizes.TopK))
             _routes = new ExpertRoutes(batch.Capacity, _sizes.TopK, _sizes.Experts);
@@ -88,26 +116,15 @@ internal abstract class DecoderModel : Model
             Attend(layer, pass);
             if (layer == Config.LayerCount - 1)
             {
-                if (batch.OutputCount == 0) return;
+                if (batch.OutputCount == 0) return pass;
                 pass = pass.KeepOutputs();
             }
 
             Transform(layer, pass);
         }
 
-        _outputNorm.Forward(backend, pass.X, pass.Normed);
-        backend.MatMul(pass.Normed, _output, _outputBias, logits);
-        if (_style.LogitScale != 1) backend.Scale(logits, _style.LogitScale);
-        if (Config.LogitSoftCap != 0) backend.SoftCap(logits, Config.LogitSoftCap);
+        return pass;
     }
-
-    /// <summary>
-    /// The first half of a layer: tokens look at each other. <c>x = x + …</c> for every row of the batch; what it leaves in <see cref="Pass.Normed"/> is there in the second half.
-    /// </summary>
-    protected abstract void Attend(int layer, in Pass pass);
-
-    /// <summary>The second half of a layer: every token by itself; in the last layer only those whose logits are wanted.</summary>
-    protected abstract void Transform(int layer, in Pass pass);
 
     private void Embed(in Pass pass)
     {
@@ -123,17 +140,11 @@ internal abstract class DecoderModel : Model
         _embeddingNorm?.Forward(backend, pass.X, pass.X);
     }
 
-    private void Check(Batch batch, KvCache cache, Tensor logits)
+    private void Check(Batch batch, KvCache cache, Tensor outputs, int width)
     {
-        ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(cache);
         Debug.Assert(cache.Layout.Layers.Count == Config.LayerCount, "the cache was made for another model");
-        if (batch.TokenCount == 0) throw new ArgumentException("the batch has no tokens", nameof(batch));
-        if (batch.OutputCount != 0 && (logits.Rows != batch.OutputCount || logits.Cols != Config.VocabularySize))
-            throw new ArgumentException($"logits are [{logits.Rows}, {logits.Cols}]; expected [{batch.OutputCount}, {Config.VocabularySize}]", nameof(logits));
-        foreach (int token in batch.Tokens)
-            if ((uint)token >= (uint)Config.VocabularySize)
-                throw new ArgumentException($"token {token} is not in the vocabulary of {Config.VocabularySize}", nameof(batch));
+        Check(batch, outputs, width);
         if (_positions is null) return;
         foreach (int position in batch.Positions)
             if (position >= _positions.Rows)

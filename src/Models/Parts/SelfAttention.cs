@@ -45,13 +45,13 @@ internal sealed class SelfAttention : Attention
     public SelfAttention(WeightBinder weights, ModelConfig config, AttentionStyle style, int layer)
     {
         int kvHeads = config.KvHeadCounts[layer];
-        (_style, _layer, _keyLength) = (style, layer, config.KeyLength);
+        (_style, _layer, _keyLength) = (style, style.CacheLayer ?? layer, config.KeyLength);
         _rope = style.Pairing is null ? AttentionStyle.NoRope : style.Ropes?[layer] ?? 0;
         _queryWidth = config.HeadCount * config.KeyLength;
         _keyWidth = kvHeads * config.KeyLength;
         _valueWidth = kvHeads * config.ValueLength;
 
-        string prefix = $"blk.{layer}.attn_";
+        string prefix = $"blk.{layer}.{style.Name}_";
         if (weights.Has(prefix + "qkv.weight"))
         {
             int rows = _queryWidth + _keyWidth + _valueWidth;
@@ -71,8 +71,8 @@ internal sealed class SelfAttention : Attention
         _queryNorm = BindNorm(weights, prefix + "q_norm", config, config.HeadCount);
         _keyNorm = BindNorm(weights, prefix + "k_norm", config, kvHeads);
         _options = style.Options(config, layer, style.Sinks ? weights.Vector(prefix + "sinks.weight", config.HeadCount) : null);
-        _output = weights.Matrix(prefix + "output.weight", config.Width, config.HeadCount * config.ValueLength);
-        _outputBias = weights.Bias(prefix + "output.bias", config.Width, style.OutputBias);
+        _output = weights.Matrix($"{prefix}{style.OutputName}.weight", config.Width, config.HeadCount * config.ValueLength);
+        _outputBias = weights.Bias($"{prefix}{style.OutputName}.bias", config.Width, style.OutputBias);
     }
 
     public override void Forward(in Pass pass, Tensor x, Tensor y)

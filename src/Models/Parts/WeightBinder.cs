@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Quern.Gguf;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Cpu.Formats;
@@ -12,31 +13,43 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
 {
     private const int MostNames = 5;
 
-    /// <summary>Tensors that llama.cpp's converter wrote once and no architecture reads, or reads only for some context lengths.</summary>
-    private static readonly string[] Harmless = ["rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight", "attn_rot_embd"];
+    /// <summary>Tensors that llama.cpp's converter writes or wrote once and no architecture reads, not even in its authors' code, or reads only for some context lengths.</summary>
+    private static readonly string[] Harmless = ["rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight", "attn_rot_embd", "cross_attn_rel_b.weight"];
 
     private readonly HashSet<string> _bound = new(StringComparer.Ordinal);
     private readonly long _fileBytes = file.Tensors.Sum(tensor => tensor.ByteLength);
+    private WeightBinder? _all;
+    private string _prefix = "";
 
     /// <summary>Bytes of the tensors bound.</summary>
     public long WeightBytes { get; private set; }
 
-    public bool Has(string name) => file.TryGetTensor(name, out _);
+    public bool Has(string name) => file.TryGetTensor(_prefix + name, out _);
+
+    /// <summary>The tensors whose names begin with a prefix, by what is behind it: those of one of two stacks of layers.</summary>
+    public WeightBinder Below(string prefix) => new(file, backend, progress) { _all = this, _prefix = prefix };
 
     /// <summary>A matrix <c>[rows, cols]</c>.</summary>
-    public WeightMatrix Matrix(string name, int rows, int cols) => Stack(name, 1, rows, cols, Find(name, [cols, rows]), MatrixUse.Product);
+    public WeightMatrix Matrix(string name, int rows, int cols) => Stack(1, rows, cols, Find(name, [cols, rows]), MatrixUse.Product);
 
     /// <summary>A matrix <c>[rows, cols]</c> whose rows are only looked up.</summary>
-    public WeightMatrix Table(string name, int rows, int cols) => Stack(name, 1, rows, cols, Find(name, [cols, rows]), MatrixUse.Lookup);
+    public WeightMatrix Table(string name, int rows, int cols) => Stack(1, rows, cols, Find(name, [cols, rows]), MatrixUse.Lookup);
 
     /// <summary>The same, or null where the file lacks the tensor.</summary>
     public WeightMatrix? MatrixIfPresent(string name, int rows, int cols) => Has(name) ? Matrix(name, rows, cols) : null;
 
+    /// <summary>A matrix <c>[any, cols]</c>.</summary>
+    public WeightMatrix MatrixOfAnyRows(string name, int cols)
+    {
+        int rows = file.TryGetTensor(_prefix + name, out GgufTensor? tensor) && tensor.Dimensions.Length > 1 ? checked((int)tensor.Dimensions[1]) : 1;
+        return Matrix(name, rows, cols);
+    }
+
     /// <summary>The matrices of all experts: <c>[experts, rows, cols]</c>.</summary>
-    public WeightMatrix Experts(string name, int experts, int rows, int cols) => Stack(name, experts, rows, cols, Find(name, [cols, rows, experts]), MatrixUse.Product);
+    public WeightMatrix Experts(string name, int experts, int rows, int cols) => Stack(experts, rows, cols, Find(name, [cols, rows, experts]), MatrixUse.Product);
 
     /// <summary>The matrices of all heads: <c>[heads, rows, cols]</c>.</summary>
-    public WeightMatrix Heads(string name, int heads, int rows, int cols) => Stack(name, heads, rows, cols, Find(name, [cols, rows, heads]), MatrixUse.Product);
+    public WeightMatrix Heads(string name, int heads, int rows, int cols) => Stack(heads, rows, cols, Find(name, [cols, rows, heads]), MatrixUse.Product);
 
     /// <summary>A vector.</summary>
     public WeightVector Vector(string name, int length) => Vector(Find(name, [length]), length);
@@ -53,15 +66,35 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
     /// <summary>The same, or null where the file lacks the tensor.</summary>
     public WeightVector? VectorIfPresent(string name, int length) => Has(name) ? Vector(name, length) : null;
 
+    /// <summary>The first row of a matrix <c>[any, cols]</c>, or null where the file lacks it.</summary>
+    public WeightVector? FirstRowIfPresent(string name, int cols)
+    {
+        if (!file.TryGetTensor(_prefix + name, out GgufTensor? tensor)) return null;
+        return Vector(Find(name, [cols, tensor.Dimensions.Length > 1 ? tensor.Dimensions[1] : 1]), cols);
+    }
+
     /// <summary>The values of a tensor that is needed only while the model is loaded, or null where the file lacks it.</summary>
     public float[]? ValuesIfPresent(string name, int length)
     {
-        if (!Has(name)) return null;
-        GgufTensor tensor = Find(name, [length]);
-        float[] values = new float[length];
-        Format(tensor).Decode(tensor.Address, values);
-        Bound(tensor);
-        return values;
+        return Has(name) ? Values(Find(name, [length]), length) : null;
+    }
+
+    /// <summary>The same of a matrix <c>[rows, cols]</c>, which may come under either of two names.</summary>
+    public float[] Values(string name, string otherwise, int rows, int cols) => Values(Find(Has(name) ? name : otherwise, [cols, rows]), checked(rows * cols));
+
+    /// <summary>A vector of values that were computed from others.</summary>
+    public WeightVector Computed(string name, float[] values)
+    {
+        // A back end keeps vectors in memory of its own.
+        GCHandle pinned = GCHandle.Alloc(values, GCHandleType.Pinned);
+        try
+        {
+            return backend.BindVector(_prefix + name, FormatTable.Find("F32")!, values.Length, pinned.AddrOfPinnedObject());
+        }
+        finally
+        {
+            pinned.Free();
+        }
     }
 
     /// <summary>Checks that every tensor was bound.</summary>
@@ -91,6 +124,7 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
 
     private GgufTensor Find(string name, ReadOnlySpan<long> expected)
     {
+        name = _prefix + name;
         string shape = $"[{string.Join(", ", expected.ToArray())}]";
         if (!file.TryGetTensor(name, out GgufTensor? tensor)) throw Error(name, $"the file does not have it; expected the shape {shape}");
 
@@ -110,15 +144,23 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
         return vector;
     }
 
-    private WeightMatrix Stack(string name, int count, int rows, int cols, GgufTensor tensor, MatrixUse use)
+    private WeightMatrix Stack(int count, int rows, int cols, GgufTensor tensor, MatrixUse use)
     {
         WeightFormat format = Format(tensor);
         bool copies = backend.Copies(format, cols, use);
         if (copies) tensor.Populate();
-        WeightMatrix matrix = backend.BindMatrix(name, format, count, rows, cols, tensor.Address, use);
+        WeightMatrix matrix = backend.BindMatrix(tensor.Name, format, count, rows, cols, tensor.Address, use);
         if (copies) tensor.Release();
         Bound(tensor);
         return matrix;
+    }
+
+    private float[] Values(GgufTensor tensor, int length)
+    {
+        float[] values = new float[length];
+        Format(tensor).Decode(tensor.Address, values);
+        Bound(tensor);
+        return values;
     }
 
     private WeightFormat Format(GgufTensor tensor) => FormatTable.Find(tensor.TypeId)
@@ -126,6 +168,12 @@ internal sealed class WeightBinder(GgufFile file, Backend backend, IProgress<Loa
 
     private void Bound(GgufTensor tensor)
     {
+        if (_all is not null)
+        {
+            _all.Bound(tensor);
+            return;
+        }
+
         if (!_bound.Add(tensor.Name)) return;
         WeightBytes += tensor.ByteLength;
         progress?.Report(new LoadProgress(_bound.Count, file.Tensors.Count, WeightBytes, _fileBytes));

@@ -25,6 +25,8 @@ internal sealed class WordPieceTokenizer : Tokenizer
 
     internal override bool PutsSpaceBefore => true;
 
+    private protected override bool EndsWithSep => true;
+
     private protected override void AddPrefix(List<int> ids) => ids.Add(Vocabulary.Bos!.Value);
 
     private protected override void AddSuffix(List<int> ids) => ids.Add(Vocabulary.Sep!.Value);

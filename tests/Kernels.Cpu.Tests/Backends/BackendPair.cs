@@ -67,6 +67,24 @@ internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
         return (Tested.BindVector("v", format, length, address), Oracle.BindVector("v", format, length, address));
     }
 
+    /// <summary>Random biases by distance bound to both: [heads, 2 reach + 1], the sixteen outermost on either side the same.</summary>
+    public (WeightVector Tested, WeightVector Oracle) Biases(int heads, int reach)
+    {
+        int count = (2 * reach) + 1;
+        float[] values = new float[heads * count];
+        for (int head = 0; head < heads; head++)
+        {
+            Span<float> own = values.AsSpan(head * count, count);
+            for (int i = 0; i < count; i++) own[i] = Normal();
+            own[..16].Fill(own[0]);
+            own[^16..].Fill(own[^1]);
+        }
+
+        nint address = Keep(MemoryMarshal.AsBytes<float>(values));
+        WeightFormat format = FormatTable.Find("F32")!;
+        return (Tested.BindVector("b", format, values.Length, address), Oracle.BindVector("b", format, values.Length, address));
+    }
+
     /// <summary>Asserts that the largest difference is at most <paramref name="tolerance"/> times the oracle's root mean square.</summary>
     public static void AssertClose(Tensor tested, Tensor oracle, double tolerance)
     {

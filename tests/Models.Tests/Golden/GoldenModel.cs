@@ -18,13 +18,19 @@ public sealed class GoldenModel
         Tokens = [.. tokens.GetProperty("tokens").EnumerateArray().Select(token => token.GetInt32())];
         ContextLength = tokens.GetProperty("n_ctx").GetInt32();
         Split = tokens.TryGetProperty("split", out JsonElement split) ? split.GetInt32() : Tokens.Length / 2;
-        Logits = SharedData.ReadFloats([.. folder, isQuant ? "logits_exact.f32" : "logits.f32"]);
+        if (tokens.TryGetProperty("encoder_tokens", out JsonElement read)) EncoderTokens = [.. read.EnumerateArray().Select(token => token.GetInt32())];
+        string outputs = isQuant ? "logits_exact.f32" : File.Exists(SharedData.Path([.. folder, "pooled.f32"])) ? "pooled.f32" : "logits.f32";
+        Logits = SharedData.ReadFloats([.. folder, outputs]);
+        if (File.Exists(SharedData.Path([.. folder, "token_embeddings.f32"]))) TokenVectors = SharedData.ReadFloats([.. folder, "token_embeddings.f32"]);
         NativeRms = FindNativeRms(meta.RootElement);
         NativeMaxDifference = meta.RootElement.TryGetProperty("native_weight_type_max_abs_diff", out JsonElement max) ? max.GetDouble() : null;
     }
 
-    /// <summary>The folders whose architecture is in the table and that have logits, by name.</summary>
-    public static IEnumerable<object[]> Names => Folders().Select(name => new object[] { name });
+    /// <summary>The folders of decoders, by name.</summary>
+    public static IEnumerable<object[]> Names => Of(ModelTask.Decoder);
+
+    /// <summary>The folders whose architecture is in the table and does one thing with a text, by name.</summary>
+    public static IEnumerable<object[]> Of(ModelTask task) => Folders(task).Select(name => new object[] { name });
 
     public string ModelPath { get; }
 
@@ -44,7 +50,13 @@ public sealed class GoldenModel
     /// <summary>How many tokens the engine took as one batch when it was run a second time.</summary>
     public int Split { get; }
 
-    /// <summary>[tokens, vocabulary]: stored values, binary32 arithmetic.</summary>
+    /// <summary>The tokens that an encoder–decoder reads; <see cref="Tokens"/> are what it writes.</summary>
+    public int[] EncoderTokens { get; } = [];
+
+    /// <summary>[tokens, width] an encoder's vectors before they are pooled; empty where they are not recorded.</summary>
+    public float[] TokenVectors { get; } = [];
+
+    /// <summary>[tokens, vocabulary], or an encoder's pooled vector [width]: stored values, binary32 arithmetic.</summary>
     public float[] Logits { get; }
 
     public int Vocabulary => Logits.Length / Tokens.Length;
@@ -81,7 +93,7 @@ public sealed class GoldenModel
         return group.Length == 0 ? null : meta.GetProperty(group).GetProperty(engine).GetProperty("rms_diff_to_exact").GetDouble();
     }
 
-    private static IEnumerable<string> Folders()
+    private static IEnumerable<string> Folders(ModelTask task)
     {
         if (SharedData.Root is null) yield break;
         string root = SharedData.Path("golden");
@@ -89,9 +101,9 @@ public sealed class GoldenModel
         {
             string model = Path.Combine(folder, "model.gguf");
             if (!File.Exists(model)) continue;
-            if (!File.Exists(Path.Combine(folder, "logits.f32")) && !File.Exists(Path.Combine(folder, "logits_exact.f32"))) continue;
+            if (!new[] { "logits.f32", "logits_exact.f32", "pooled.f32" }.Any(name => File.Exists(Path.Combine(folder, name)))) continue;
             using GgufFile file = GgufFile.Open(model);
-            if (ArchitectureTable.Find(file.Metadata.GetString("general.architecture")) is not null)
+            if (ArchitectureTable.Find(file.Metadata.GetString("general.architecture")) is { } entry && TinyTraits.Of(entry.Name).Task == task)
                 yield return Path.GetRelativePath(root, folder).Replace('\\', '/');
         }
     }

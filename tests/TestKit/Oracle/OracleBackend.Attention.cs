@@ -32,8 +32,9 @@ public sealed partial class OracleBackend
         {
             for (int i = 0; i < run.Count; i++)
             {
-                int last = run.FirstSlot + i;
-                int first = options.Window == 0 ? 0 : Math.Max(0, last - options.Window + 1);
+                int at = run.FirstSlot + i;
+                int last = options.OverPrefix ? run.Prefix - 1 : at;
+                int first = options.OverPrefix ? 0 : Math.Max(run.Prefix, options.Window == 0 ? 0 : at - options.Window + 1);
                 for (int head = 0; head < options.Heads; head++)
                 {
                     int kvHead = head / (options.Heads / shape.Heads);
@@ -43,7 +44,7 @@ public sealed partial class OracleBackend
                     {
                         double score = Dot(query, own.Key(batch, run, layer, slot, kvHead)) * options.Scale;
                         if (options.SoftCap != 0) score = options.SoftCap * Math.Tanh(score / options.SoftCap);
-                        weights[slot - first] = score - (Slope(options, head) * (last - slot));
+                        weights[slot - first] = score - (Slope(options, head) * Math.Abs(at - slot)) + RelativeBias(options, head, slot - at);
                     }
 
                     // A sink is one more score, whose weight is then left out.
@@ -59,6 +60,13 @@ public sealed partial class OracleBackend
                 }
             }
         }
+    }
+
+    private static float RelativeBias(AttentionOptions options, int head, int distance)
+    {
+        if (options.RelativeBias is not { } biases) return 0;
+        int count = biases.Length / options.Heads, reach = count / 2;
+        return biases.AsSpan()[(head * count) + reach + Math.Clamp(distance, -reach, reach)];
     }
 
     // As the reference code of the paper: the slopes of the next lower power of two, and between them those of the next higher one.

@@ -149,6 +149,7 @@ public sealed unsafe partial class OracleBackend : Backend
     {
         Activation.Silu => x / (1 + Math.Exp(-x)),
         Activation.Gelu => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
+        Activation.Relu => Math.Max(x, 0),
         Activation.ReluSquared => x > 0 ? x * x : 0,
         Activation.ClampedSwish => Math.Min(x, 7) / (1 + Math.Exp(-1.702 * Math.Min(x, 7))),
         Activation.Sigmoid => 1 / (1 + Math.Exp(-x)),
