@@ -40,6 +40,7 @@ internal abstract class EncoderDecoderModel : Model
         : base(config, [.. Enumerable.Repeat(new KvLayer(config.KvHeadCounts[0], config.KeyLength, config.ValueLength), config.DecoderLayerCount + 1)])
     {
         Task = ModelTask.EncoderDecoder;
+        if (config.HeadCount == 0) throw weights.KeyError("attention.head_count", "it holds 0; expected at least 1");
         if (config.DecoderStart is not { } start) throw weights.Lacks("decoder_start_token_id");
         if (start >= config.VocabularySize) throw weights.KeyError("decoder_start_token_id", $"it holds {start}; expected a token below {config.VocabularySize}");
         if (config.RelativeBuckets < 4 || config.RelativeBuckets % 4 != 0)

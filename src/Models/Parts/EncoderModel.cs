@@ -37,6 +37,7 @@ internal abstract class EncoderModel : Model
         : base(config, [new KvLayer(config.KvHeadCounts[0], config.KeyLength, config.ValueLength)])
     {
         Task = ModelTask.Encoder;
+        if (config.HeadCount == 0) throw weights.KeyError("attention.head_count", "it holds 0; expected at least 1");
         if (config.IsCausal == true) throw weights.KeyError("attention.causal", "it holds true; expected false: the model reads a text as a whole");
         if (config.Experts is not null) throw weights.KeyError("expert_count", "encoders with experts are not supported");
         foreach (int heads in config.KvHeadCounts)
