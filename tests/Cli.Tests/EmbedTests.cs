@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Quern.Engine;
+using Quern.Gguf;
 using Quern.Models;
 using Quern.TestKit;
 
@@ -101,6 +103,54 @@ public sealed class EmbedTests : IDisposable
         Assert.Equal(11, json.GetProperty("texts")[0].GetProperty("tokens").GetInt32());
         QuernProcess.Run("run", "-m", path, "hi").AssertFails(1, "(bert) is an encoder", "quern embed");
         QuernProcess.Run("chat", "-m", path).AssertFails(1, "(bert) is an encoder", "quern embed");
+    }
+
+    [SharedTheory]
+    [InlineData("bert-mean")]
+    [InlineData("bert-cls")]
+    [InlineData("mix-bert-q4_0")]
+    [InlineData("nomic-bert")]
+    [InlineData("jina-bert-v2")]
+    public void Golden_vectors_of_tokens_are_met(string name)
+    {
+        string tokens = SharedData.Path("golden", name, "tokens.json");
+        string[] embed = ["embed", "-m", SharedData.Path("golden", name, "model.gguf"), "--exact", "--no-normalize", "--tokens", tokens];
+        float[] expected = SharedData.ReadFloats("golden", name, "pooled.f32"), found = [.. Assert.Single(Lines(QuernProcess.Run(embed).Out)).Split(' ').Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
+        Assert.Equal(expected.Length, found.Length);
+        Assert.InRange(expected.Zip(found, (a, b) => Math.Abs(a - b)).Max(), 0, 2e-4);
+        JsonElement text = QuernProcess.Run([.. embed, "--format", "json"]).Json().GetProperty("texts")[0];
+        Assert.Equal((48, false), (text.GetProperty("tokens").GetInt32(), text.TryGetProperty("text", out _)));
+        QuernProcess.Run([.. embed, "text"]).AssertFails(2, "beside --tokens");
+    }
+
+    [SharedFact]
+    public void Texts_are_ranked_as_answers_to_the_first()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"quern-rank-{Guid.NewGuid():N}.gguf");
+        try
+        {
+            using (GgufFile source = GgufFile.Open(SharedData.Path("golden", "bert-cls", "model.gguf")))
+            {
+                GgufWriter writer = new();
+                writer.SetAll(source.Metadata);
+                foreach (GgufTensor tensor in source.Tensors) writer.AddTensor(tensor.Name, tensor.TypeId, tensor.Dimensions.AsSpan(), tensor.Slice(0, (int)tensor.ByteLength).ToArray());
+                writer.AddTensor("cls.output.weight", 0, [64, 1], MemoryMarshal.AsBytes<float>([.. Enumerable.Range(0, 64).Select(i => MathF.Sin(i))]).ToArray());
+                writer.Write(path);
+            }
+
+            string[] lines = Lines(QuernProcess.Run("embed", "-m", path, "--exact", "--pooling", "rank", "--format", "jsonl", "Once upon a time", "Hello world", "a hat").Out);
+            using QuernModel model = QuernModel.Load(path, new ModelOptions { Exact = true });
+            using Embedder ranker = model.CreateEmbedder(new EmbeddingOptions { Pooling = Pooling.Rank });
+            float[][] expected = ranker.Embed([ranker.Tokenize("Once upon a time", "Hello world"), ranker.Tokenize("Once upon a time", "a hat")]);
+            JsonElement[] texts = [.. lines.Select(line => JsonDocument.Parse(line).RootElement)];
+            Assert.Equal(["Hello world", "a hat"], texts.Select(text => text.GetProperty("text").GetString()));
+            Assert.Equal(expected, texts.Select(text => Numbers(text.GetProperty("scores"))));
+            QuernProcess.Run("embed", "-m", path, "--pooling", "rank", "alone").AssertFails(2, "at least two texts");
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     private QuernProcess Run(params string[] options) => QuernProcess.Run(["embed", "-m", _file.Path, .. options, "--", .. Texts]);

@@ -31,7 +31,7 @@ internal readonly unsafe struct Scoring(AttentionOptions options)
         Slot = slot,
         Oldest = OverPrefix ? 0 : Math.Max(run.Prefix, Window == 0 ? 0 : slot - Window + 1),
         Newest = OverPrefix ? run.Prefix - 1 : slot,
-        Slope = new AttentionOptions(_heads, 1) { AlibiMaxBias = AlibiMaxBias }.AlibiSlope(head),
+        Slope = AlibiMaxBias == 0 ? 0 : new AttentionOptions(_heads, 1) { AlibiMaxBias = AlibiMaxBias }.AlibiSlope(head),
         Biases = RelativeBias == null ? null : RelativeBias + ((nint)head * ((2 * Reach) + 1)) + Reach,
     };
 }

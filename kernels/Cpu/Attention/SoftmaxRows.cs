@@ -28,14 +28,16 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
     /// <summary>Begins a tile. A sink is a score of weight e^0 that is there before all others, and has no value.</summary>
     public void Begin(in QueryTile tile, int group, in Scoring scoring)
     {
-        for (int row = 0; row < _rows; row++)
+        int rows = tile.Tokens * group;
+        for (int row = 0; row < rows; row++)
         {
             int head = (tile.Head * group) + (row % group);
             (_maxima[row], _sums[row]) = scoring.Sinks == null ? (float.NegativeInfinity, 0) : (scoring.Sinks[head], 1);
             _queries[row] = scoring.Row(tile.Run, tile.Run.FirstSlot + tile.FirstToken + (row / group), head);
         }
 
-        new Span<float>(Output, _rows * _stride).Clear();
+        // Products go over whole blocks of rows.
+        new Span<float>(Output, Math.Min(_rows, (rows + AttentionBlock.Rows - 1) & -AttentionBlock.Rows) * _stride).Clear();
     }
 
     /// <summary>Makes weights of the scores of some rows; see <see cref="AttentionBlock.Soften"/>.</summary>

@@ -22,6 +22,7 @@ internal static class EmbedCommand
         ModelArguments model = new();
         Argument<string[]> texts = new("texts") { Description = "The texts; each gets a vector.", Arity = ArgumentArity.ZeroOrMore };
         Option<string?> file = new("--file", "-f") { Description = "Read the texts from a file, one a line; '-' is standard input.", HelpName = "FILE" };
+        Option<string?> tokens = new("--tokens") { Description = "JSON file with the token ids of a text instead of texts: an array, or an object with 'tokens' and perhaps 'n_ctx'.", HelpName = "FILE" };
         Option<string?> pooling = new("--pooling")
         {
             Description = "How the vectors of a text's tokens become one: mean, cls (that of the first), last; none keeps all; rank scores every text as an answer to the first, with a model that has a classifier [default: what the model's file says].",
@@ -46,34 +47,38 @@ internal static class EmbedCommand
             "quern embed --pooling mean \"Once upon a time\"");
         command.Add(texts);
         command.Add(file);
-        foreach (Option option in new Option[] { pooling, raw, similarity, format, special }) command.Add(option);
+        foreach (Option option in new Option[] { tokens, pooling, raw, similarity, format, special }) command.Add(option);
         model.AddTo(command);
         command.SetAction(result =>
         {
             string path = model.PathOf(result);
-            string[] given = Read(terminal, result.GetValue(texts) ?? [], result.GetValue(file));
+            TokensFile? ids = result.GetValue(tokens) is { } source ? TokensFile.Read(source) : null;
+            string[] given = Read(terminal, result.GetValue(texts) ?? [], result.GetValue(file), result.GetValue(tokens));
+            (string shape, bool compares) = (result.GetValue(format)!, result.GetValue(similarity));
             EmbeddingOptions options = new()
             {
                 Pooling = result.GetValue(pooling) is { } name ? Enum.Parse<Pooling>(name, ignoreCase: true) : null,
                 Normalize = !result.GetValue(raw),
                 ParseSpecial = result.GetValue(special),
             };
-            bool compares = result.GetValue(similarity);
             if (compares && options.Pooling is Pooling.None or Pooling.Rank) throw new UsageException($"--similarity compares one vector of each text; --pooling {result.GetValue(pooling)} gives none");
-            if (compares && result.GetValue(format) == Lines) throw new UsageException($"--similarity goes with --format {Numbers} or {Whole}, because it compares all texts");
-            using QuernModel loaded = ModelArguments.Load(terminal, path, model.Read(result));
+            if (compares && shape == Lines) throw new UsageException($"--similarity goes with --format {Numbers} or {Whole}, because it compares all texts");
+            ModelOptions load = model.Read(result);
+            using QuernModel loaded = ModelArguments.Load(terminal, path, load with { ContextLength = load.ContextLength ?? ids?.ContextLength });
             using Embedder embedder = loaded.CreateEmbedder(options);
             if (compares && embedder.Pooling is Pooling.None or Pooling.Rank) throw new UsageException("--similarity compares one vector of each text, which this model's pooling does not give; give --pooling mean, cls or last");
-            if (embedder.Pooling == Pooling.Rank && given.Length < 2) throw new UsageException("--pooling rank scores texts as answers to the first one; expected at least two texts");
-            bool normalised = options.Normalize && embedder.Pooling != Pooling.Rank;
-            IEnumerable<TextVector> vectors = Vectors(terminal, embedder, given);
-            if (result.GetValue(format) == Lines)
+            TextVector[] inputs = ids is null ? Inputs(embedder, given) : [new TextVector(0, null, ids.Tokens.Length, null, null, null)];
+            int[][] numbers = ids is null ? Tokens(embedder, given) : [ids.Tokens];
+            // What is wrong with a text is told before anything is written.
+            embedder.Check(numbers);
+            IEnumerable<TextVector> vectors = Vectors(terminal, embedder, inputs, numbers);
+            if (shape == Lines)
             {
                 foreach (TextVector vector in vectors) JsonOutput.WriteLine(terminal, vector, shapes => shapes.TextVector);
                 return CommandLine.Success;
             }
 
-            if (result.GetValue(format) == Numbers && !compares)
+            if (shape == Numbers && !compares)
             {
                 foreach (TextVector vector in vectors) vector.WriteNumbers(terminal.Out);
                 return CommandLine.Success;
@@ -81,7 +86,8 @@ internal static class EmbedCommand
 
             TextVector[] all = [.. vectors];
             double[][]? cosines = compares ? [.. all.Select(a => all.Select(b => Math.Round(Embedder.Cosine(a.Vector, b.Vector), 6)).ToArray())] : null;
-            if (result.GetValue(format) == Whole)
+            bool normalised = options.Normalize && embedder.Pooling != Pooling.Rank;
+            if (shape == Whole)
                 JsonOutput.WriteLine(terminal, new EmbedReport(path, embedder.Pooling.ToString().ToLowerInvariant(), normalised, embedder.Length, all, cosines), shapes => shapes.EmbedReport);
             else WriteCosines(terminal, all, cosines!);
             return CommandLine.Success;
@@ -89,8 +95,10 @@ internal static class EmbedCommand
         return command;
     }
 
-    private static string[] Read(Terminal terminal, string[] texts, string? file)
+    private static string[] Read(Terminal terminal, string[] texts, string? file, string? tokens)
     {
+        if (tokens is not null && (texts.Length > 0 || file is not null)) throw new UsageException($"texts are given beside --tokens {tokens}; expected one of them");
+        if (tokens is not null) return [];
         if (texts.Length > 0 && file is not null) throw new UsageException($"texts are given twice, as arguments and with -f {file}; expected one");
         if (texts.Length > 0) return texts;
         if (file is null && !terminal.InputIsRedirected) throw new UsageException("embed needs texts, or -f FILE with one a line (see quern embed --help)");
@@ -103,23 +111,33 @@ internal static class EmbedCommand
         while (reader.ReadLine() is { } line) yield return line;
     }
 
-    private static IEnumerable<TextVector> Vectors(Terminal terminal, Embedder embedder, string[] texts)
+    // Where texts are ranked, the first is what the others answer.
+    private static TextVector[] Inputs(Embedder embedder, string[] texts)
     {
         bool ranks = embedder.Pooling == Pooling.Rank;
-        int[][] tokens = [.. (ranks ? texts.Skip(1) : texts).Select(text => ranks ? embedder.Tokenize(texts[0], text) : embedder.Tokenize(text))];
-        // What is wrong with a text is told before anything is written.
-        embedder.Check(tokens);
+        if (ranks && texts.Length < 2) throw new UsageException("--pooling rank scores texts as answers to the first one; expected at least two texts");
+        return [.. texts.Skip(ranks ? 1 : 0).Select((text, i) => new TextVector(i, text, 0, null, null, null))];
+    }
+
+    private static int[][] Tokens(Embedder embedder, string[] texts) => embedder.Pooling == Pooling.Rank
+        ? [.. texts.Skip(1).Select(text => embedder.Tokenize(texts[0], text))]
+        : [.. texts.Select(embedder.Tokenize)];
+
+    private static IEnumerable<TextVector> Vectors(Terminal terminal, Embedder embedder, TextVector[] inputs, int[][] tokens)
+    {
         for (int first = 0; first < tokens.Length; first += Group)
         {
             int[][] group = tokens[first..Math.Min(first + Group, tokens.Length)];
             float[][] vectors = embedder.Embed(group, terminal.Cancelled);
             for (int i = 0; i < group.Length; i++)
             {
-                yield return new TextVector(
-                    first + i, texts[first + i + (ranks ? 1 : 0)], group[i].Length,
-                    ranks || embedder.Pooling == Pooling.None ? null : vectors[i],
-                    embedder.Pooling == Pooling.None ? [.. vectors[i].Chunk(embedder.Length)] : null,
-                    ranks ? vectors[i] : null);
+                TextVector input = inputs[first + i] with { Tokens = group[i].Length };
+                yield return embedder.Pooling switch
+                {
+                    Pooling.Rank => input with { Scores = vectors[i] },
+                    Pooling.None => input with { Vectors = [.. vectors[i].Chunk(embedder.Length)] },
+                    _ => input with { Vector = vectors[i] },
+                };
             }
         }
     }
@@ -131,8 +149,8 @@ internal static class EmbedCommand
         table.Add(["", .. texts.Select(text => $"{text.Index + 1}"), ""]);
         foreach (TextVector text in texts)
         {
-            string shown = text.Text.Length <= MostText ? text.Text : text.Text[..MostText] + "…";
-            table.Add([$"{text.Index + 1}", .. cosines[text.Index].Select(cosine => cosine.ToString("0.0000", CultureInfo.InvariantCulture)), Printable.Quote(shown)]);
+            string shown = text.Text is null ? "" : Printable.Quote(text.Text, MostText);
+            table.Add([$"{text.Index + 1}", .. cosines[text.Index].Select(cosine => cosine.ToString("0.0000", CultureInfo.InvariantCulture)), shown]);
         }
 
         table.Write(terminal.Out);

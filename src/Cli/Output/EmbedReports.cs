@@ -13,12 +13,12 @@ internal sealed record EmbedReport(string Model, string Pooling, bool Normalized
 
 /// <summary>A text and what was made of it: one of the last three is there.</summary>
 /// <param name="Index">Its number, from 0.</param>
-/// <param name="Text">The text.</param>
+/// <param name="Text">The text, where it was not given by its tokens.</param>
 /// <param name="Tokens">Its tokens.</param>
 /// <param name="Vector">Its vector.</param>
 /// <param name="Vectors">[tokens, length] the vectors of its tokens, without pooling.</param>
 /// <param name="Scores">What a classifier says.</param>
-internal sealed record TextVector(int Index, string Text, int Tokens, float[]? Vector, IReadOnlyList<float[]>? Vectors, float[]? Scores)
+internal sealed record TextVector(int Index, string? Text, int Tokens, float[]? Vector, IReadOnlyList<float[]>? Vectors, float[]? Scores)
 {
     /// <summary>The vectors as lines of numbers with spaces between; behind those of a text's tokens comes an empty line.</summary>
     public void WriteNumbers(TextWriter writer)

@@ -18,12 +18,14 @@ public sealed record SpeculationOptions
     private const int MostRemembered = 1 << 26;
 
     /// <exception cref="ArgumentException">A number is not positive, or the vocabularies differ.</exception>
+    /// <exception cref="InvalidOperationException">The draft has an encoder and does not go on from a text.</exception>
     internal void Validate(QuernModel target)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(RememberedTokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(RememberedTokens, MostRemembered);
         if (Draft is null) return;
+        Draft.CheckContinues("a draft");
         IReadOnlyList<string> differences = Evaluation.VocabularyDifferences.Find(target.Vocabulary, Draft.Vocabulary);
         if (differences.Count == 0 && Draft.VocabularySize != target.VocabularySize) differences = [$"the target has {target.VocabularySize} logits, the draft {Draft.VocabularySize}"];
         if (differences.Count > 0) throw new ArgumentException($"target and draft have different vocabularies: {string.Join("; ", differences)}", nameof(target));

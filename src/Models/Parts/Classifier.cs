@@ -36,7 +36,7 @@ internal sealed class Classifier
         {
             Tensor hidden = backend.Take(x.Rows, x.Cols);
             backend.MatMul(x, _inner, _innerBias, hidden);
-            backend.SoftCap(hidden, 1);
+            backend.Activate(hidden, Activation.Tanh, hidden);
             x = hidden;
         }
 

@@ -104,8 +104,9 @@ public sealed class EmbedderTests : IDisposable
     [SharedFact]
     public void An_encoder_does_not_generate()
     {
-        using QuernModel model = QuernModel.Load(SharedData.Path("golden", "bert-mean", "model.gguf"), new ModelOptions { Threads = 1 });
-        foreach (Action generate in new Action[] { () => model.CreateSession(), () => model.RestoreSession("no-such"), () => _ = new InferenceEngine(model), () => _ = new Conversation(model) })
+        using QuernModel model = QuernModel.Load(SharedData.Path("golden", "bert-mean", "model.gguf"), new ModelOptions { Threads = 1 }), decoder = Load(512);
+        EngineOptions drafts = new() { Speculation = new SpeculationOptions { Draft = model } };
+        foreach (Action generate in new Action[] { () => _ = new InferenceEngine(decoder, drafts), () => model.CreateSession(), () => model.RestoreSession("no-such"), () => _ = new InferenceEngine(model), () => _ = new Conversation(model) })
         {
             string message = Assert.Throws<InvalidOperationException>(generate).Message;
             Assert.Contains("(bert) is an encoder", message, StringComparison.Ordinal);
