@@ -29,6 +29,6 @@ internal sealed class WeightTypes
     {
         if (_format is not null) return (_, cols) => cols % _format.Info.BlockLength == 0 ? _format.Info.Name : "F16";
         QuantizationRecipe recipe = new(_mix!, new ModelShape(shape.Architecture, shape.Layers, shape.Heads, shape.KvHeads, 0, shape.TiedOutput), tensors);
-        return (name, cols) => recipe.Choose(name, "F32", [cols, 1]).Type;
+        return (name, cols) => recipe.Choose(name, "F32", [cols, cols]).Type; // how many rows there are makes no difference
     }
 }
