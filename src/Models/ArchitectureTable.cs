@@ -20,6 +20,12 @@ public sealed class ArchitectureEntry
     /// <summary>Its models in the reference data, whose outputs are compared with those of independent engines: one variant of the architecture each.</summary>
     public IReadOnlyList<string> Tested { get; }
 
+    /// <summary>Whether mixes of weight types have rules of their own for it, as llama.cpp has them.</summary>
+    internal bool HasOwnMix { get; init; }
+
+    /// <summary>Whether mixes give more bits to V where eight heads share one in 80 blocks, as llama.cpp does.</summary>
+    internal bool WidensTinyValues { get; init; }
+
     /// <summary>Binds the tensors, for a runtime context length.</summary>
     internal Func<WeightBinder, ModelConfig, int, Model> Create { get; }
 }
@@ -31,8 +37,8 @@ public static class ArchitectureTable
     public static IReadOnlyList<ArchitectureEntry> All { get; } =
     [
         new("llama", "Llama 1-3, Mistral, Mixtral, SmolLM, TinyLlama and others of that form", (w, c, n) => new Llama(w, c, n),
-            "llama", "llama-bias", "llama-linear", "llama-moe", "llama-ropefreqs", "llama-tied", "llama-yarn", "mistral-nemo", "mix-llama-moe-q4_k", "stories260K"),
-        new("qwen2", "Qwen 2 and 2.5", (w, c, n) => new Qwen2(w, c, n), "qwen2", "qwen2-tied", "mix-qwen2-q4_k"),
+            "llama", "llama-bias", "llama-linear", "llama-moe", "llama-ropefreqs", "llama-tied", "llama-yarn", "mistral-nemo", "mix-llama-moe-q4_k", "stories260K") { WidensTinyValues = true },
+        new("qwen2", "Qwen 2 and 2.5", (w, c, n) => new Qwen2(w, c, n), "qwen2", "qwen2-tied", "mix-qwen2-q4_k") { WidensTinyValues = true },
         new("qwen3", "Qwen 3", (w, c, n) => new Qwen3(w, c, n)),
         new("qwen3moe", "Qwen 3 with experts", (w, c, n) => new Qwen3(w, c, n), "qwen3moe", "mix-qwen3moe-q8_0"),
         new("gemma", "Gemma 1", (w, c, n) => new Gemma(w, c, n)),
@@ -45,7 +51,7 @@ public static class ArchitectureTable
         new("bloom", "BLOOM", (w, c, _) => new Bloom(w, c)),
         new("mpt", "MPT", (w, c, _) => new Mpt(w, c)),
         new("refact", "Refact", (w, c, _) => new Refact(w, c)),
-        new("falcon", "Falcon 7B, 40B and 180B", (w, c, n) => new Falcon(w, c, n), "falcon", "falcon-40b"),
+        new("falcon", "Falcon 7B, 40B and 180B", (w, c, n) => new Falcon(w, c, n), "falcon", "falcon-40b") { HasOwnMix = true },
         new("gptneox", "GPT-NeoX, Pythia", (w, c, n) => new GptNeoX(w, c, n), "gptneox", "gptneox-seq"),
         new("phi2", "Phi 1, 1.5 and 2", (w, c, n) => new Phi2(w, c, n)),
         new("stablelm", "StableLM 3B, StableLM 2", (w, c, n) => new StableLm(w, c, n), "stablelm", "stablelm-12b"),

@@ -15,7 +15,7 @@ public sealed record ModelShape(string Architecture, int Blocks, int Heads, int 
     public int HeadsPerKvHead => KvHeads == 0 ? 1 : Heads / KvHeads;
 
     /// <summary>Whether V is so small a part of the model that more bits for it cost nothing: eight heads share one in 80 blocks.</summary>
-    internal bool HasTinyValues => Blocks == 80 && Heads != KvHeads && Architecture is "llama" or "qwen2";
+    internal bool HasTinyValues => Blocks == 80 && Heads != KvHeads && ArchitectureTable.Find(Architecture) is { WidensTinyValues: true };
 
     /// <summary>Reads the shape from a file.</summary>
     /// <exception cref="GgufFormatException">The file does not say how many blocks or heads the model has.</exception>
@@ -30,7 +30,7 @@ public sealed record ModelShape(string Architecture, int Blocks, int Heads, int 
             file.Metadata.GetInt32Or($"{architecture}.expert_count", 0), !file.TryGetTensor("output.weight", out _));
     }
 
-    internal bool IsFalcon => Architecture == "falcon";
+    internal bool HasOwnMix => ArchitectureTable.Find(Architecture) is { HasOwnMix: true };
 
     private static int First(GgufFile file, string key, int blocks, int fallback) =>
         file.Metadata.Contains(key) && blocks > 0 ? file.Metadata.GetInt32PerLayer(key, blocks).Max() : fallback;

@@ -61,7 +61,7 @@ public sealed class QuantizationRecipe
     private string Wanted(string name, TensorRole role, long cols)
     {
         if (role == TensorRole.Output || (role == TensorRole.TokenEmbedding && _shape.TiedOutput))
-            return _shape.IsFalcon || !Divides(Mix.Type, cols) || Mix.Type == "Q8_0" ? "Q8_0" : "Q6_K";
+            return _shape.HasOwnMix || !Divides(Mix.Type, cols) || Mix.Type == "Q8_0" ? "Q8_0" : "Q6_K";
         int block = TensorRoles.Block(name);
         return TensorRoles.HoldsValues(role)
             ? Mix.TypeFor(new TensorPlace(role, Array.IndexOf(_valueBlocks, block), _valueBlocks.Length, _shape))

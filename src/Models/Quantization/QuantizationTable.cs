@@ -80,7 +80,7 @@ public static class QuantizationTable
     {
         // The order of these lines is the rules' own: a fused QKV counts as V and never reaches the line for fused weights.
         string? type = place.HoldsValues ? (place.Index < 2 ? "Q5_K" : "Q4_K")
-            : place.Role == TensorRole.FfnDown ? (place.IsEarly(16) ? "Q5_K" : !place.Shape.IsFalcon || place.WantsMoreBits ? "Q4_K" : null)
+            : place.Role == TensorRole.FfnDown ? (place.IsEarly(16) ? "Q5_K" : !place.Shape.HasOwnMix || place.WantsMoreBits ? "Q4_K" : null)
             : place.Role == TensorRole.AttentionOutput ? AfterAttention(place, "Q4_K", withEightExperts: "Q5_K")
             : null;
         return Attention(place, type ?? "Q3_K") ?? type;
@@ -89,8 +89,8 @@ public static class QuantizationTable
     private static string? Q3KLarge(TensorPlace place)
     {
         string? type = place.HoldsValues ? "Q5_K"
-            : place.Role == TensorRole.FfnDown ? (place.Shape.IsFalcon ? "Q4_K" : "Q5_K")
-            : place.Role == TensorRole.AttentionOutput ? (place.Shape.IsFalcon ? "Q4_K" : AfterAttention(place, "Q5_K", withEightExperts: null))
+            : place.Role == TensorRole.FfnDown ? (place.Shape.HasOwnMix ? "Q4_K" : "Q5_K")
+            : place.Role == TensorRole.AttentionOutput ? (place.Shape.HasOwnMix ? "Q4_K" : AfterAttention(place, "Q5_K", withEightExperts: null))
             : null;
         return Attention(place, type ?? "Q3_K") ?? type;
     }
@@ -107,7 +107,7 @@ public static class QuantizationTable
     private static string? Q4KSmall(TensorPlace place)
     {
         string? type = place.HoldsValues ? (place.Index < 4 ? "Q5_K" : null)
-            : place.Role == TensorRole.FfnDown && !place.Shape.IsFalcon && place.IsEarly(8) ? "Q5_K"
+            : place.Role == TensorRole.FfnDown && !place.Shape.HasOwnMix && place.IsEarly(8) ? "Q5_K"
             : place.Role == TensorRole.AttentionOutput ? AfterAttention(place, null, withEightExperts: "Q5_K")
             : null;
         return Attention(place, type ?? "Q4_K") ?? type;
@@ -116,7 +116,7 @@ public static class QuantizationTable
     private static string? Q4KMedium(TensorPlace place)
     {
         string? type = place.HoldsValues ? (place.WantsMoreBits ? "Q6_K" : null)
-            : place.Role == TensorRole.FfnDown && place.Shape.IsFalcon ? (place.IsEarly(16) ? "Q6_K" : place.WantsMoreBits ? "Q5_K" : null)
+            : place.Role == TensorRole.FfnDown && place.Shape.HasOwnMix ? (place.IsEarly(16) ? "Q6_K" : place.WantsMoreBits ? "Q5_K" : null)
             : place.Role == TensorRole.FfnDown ? (place.WantsMoreBits ? "Q6_K" : null)
             : place.Role == TensorRole.AttentionOutput ? AfterAttention(place, null, withEightExperts: "Q5_K")
             : null;
@@ -130,5 +130,5 @@ public static class QuantizationTable
     }
 
     private static string? AfterAttention(TensorPlace place, string? type, string? withEightExperts) =>
-        place.Shape.IsFalcon ? null : place.Shape.Experts == 8 ? withEightExperts : type;
+        place.Shape.HasOwnMix ? null : place.Shape.Experts == 8 ? withEightExperts : type;
 }
