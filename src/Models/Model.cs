@@ -86,10 +86,15 @@ public abstract class Model
 
     private protected void Check(Batch batch, Tensor outputs, int width)
     {
-        ArgumentNullException.ThrowIfNull(batch);
-        if (batch.TokenCount == 0) throw new ArgumentException("the batch has no tokens", nameof(batch));
+        CheckTokens(batch);
         if (batch.OutputCount != 0 && (outputs.Rows != batch.OutputCount || outputs.Cols != width))
             throw new ArgumentException($"outputs are [{outputs.Rows}, {outputs.Cols}]; expected [{batch.OutputCount}, {width}]", nameof(outputs));
+    }
+
+    private protected void CheckTokens(Batch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.TokenCount == 0) throw new ArgumentException("the batch has no tokens", nameof(batch));
         foreach (int token in batch.Tokens)
             if ((uint)token >= (uint)Config.VocabularySize)
                 throw new ArgumentException($"token {token} is not in the vocabulary of {Config.VocabularySize}", nameof(batch));

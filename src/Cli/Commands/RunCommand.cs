@@ -31,6 +31,7 @@ internal static class RunCommand
             "quern run \"Once upon a time\"",
             "quern run --special --temp 0 $'<|im_start|>user\\nWhat is 3 + 4?<|im_end|>\\n<|im_start|>assistant\\n'",
             "quern run -m model.gguf -f prompt.txt --stop \"###\" > answer.txt",
+            "quern run -m flan-t5-base.gguf --temp 0 \"translate English to German: The house is small.\"",
             "quern run --speculate model --temp 0 \"Once upon a time\"",
             "echo \"The capital of France is\" | quern run -m model.gguf -n 8 --json");
         prompt.AddTo(command);

@@ -74,13 +74,14 @@ internal abstract class EncoderDecoderModel : Model
 
     public sealed override void Encode(Batch batch, KvCache cache, Backend backend)
     {
-        Pass pass = Read(batch, default, cache, backend, outputs: false);
+        Pass pass = Read(batch, cache, backend);
         foreach (CrossAttention cross in _cross) cross.Keep(pass, pass.Normed);
     }
 
     public sealed override void Embed(Batch batch, KvCache cache, Backend backend, Tensor y)
     {
-        Pass pass = Read(batch, y, cache, backend, outputs: true);
+        Check(batch, y, Config.Width);
+        Pass pass = Read(batch, cache, backend);
         if (batch.OutputCount != 0) backend.GatherRows(pass.Normed, batch.Outputs, y);
     }
 
@@ -112,10 +113,9 @@ internal abstract class EncoderDecoderModel : Model
     }
 
     // What the encoder makes of whole texts, in Normed.
-    private Pass Read(Batch batch, Tensor y, KvCache cache, Backend backend, bool outputs)
+    private Pass Read(Batch batch, KvCache cache, Backend backend)
     {
-        if (outputs) Check(batch, y, Config.Width);
-        else Check(batch, new Tensor(0, batch.OutputCount, 0, 0), 0);
+        CheckTokens(batch);
         CheckWhole(batch);
         Pass pass = Begin(batch, cache, backend);
         foreach (Layer layer in _encoder)
