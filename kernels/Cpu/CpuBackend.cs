@@ -104,7 +104,7 @@ public sealed unsafe class CpuBackend : Backend
         fixed (SequenceRun* runs = batch.Runs)
         fixed (int* tables = batch.BlockTables)
             _team.Run(
-                new StoreKv(keys, values, new BatchView(runs, batch.RunCount, tables), ((PagedKv)cache).Layer(layer)), keys.Rows, RowsPerChunk);
+                new StoreKv(keys, values, new BatchView(runs, batch.RunCount, tables, null), ((PagedKv)cache).Layer(layer)), keys.Rows, RowsPerChunk);
     }
 
     /// <inheritdoc/>
@@ -113,8 +113,9 @@ public sealed unsafe class CpuBackend : Backend
         LayerPages pages = ((PagedKv)cache).Layer(layer);
         fixed (SequenceRun* runs = batch.Runs)
         fixed (int* tables = batch.BlockTables)
+        fixed (ulong* seen = batch.Seen)
         {
-            BatchView view = new(runs, batch.RunCount, tables);
+            BatchView view = new(runs, batch.RunCount, tables, seen);
             if (Isa.HasAmx && Mode == ComputeMode.Fast && TileAttention.Serves(pages.Layer, options.Heads, batch.Runs[..batch.RunCount]))
             {
                 TileAttention job = new(queries, view, pages, options, y);

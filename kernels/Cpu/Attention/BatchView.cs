@@ -1,10 +1,11 @@
 namespace Quern.Kernels.Cpu.Attention;
 
-/// <summary>A batch's sequences and block tables as addresses, for jobs. Valid while the batch is fixed.</summary>
-internal readonly unsafe struct BatchView(SequenceRun* runs, int runCount, int* tables)
+/// <summary>A batch's sequences, block tables and masks as addresses, for jobs. Valid while the batch is fixed.</summary>
+internal readonly unsafe struct BatchView(SequenceRun* runs, int runCount, int* tables, ulong* seen)
 {
     private readonly SequenceRun* _runs = runs;
     private readonly int* _tables = tables;
+    private readonly ulong* _seen = seen;
 
     /// <summary>Number of sequences.</summary>
     public int RunCount { get; } = runCount;
@@ -14,6 +15,9 @@ internal readonly unsafe struct BatchView(SequenceRun* runs, int runCount, int* 
 
     /// <summary>Page number of a sequence's <paramref name="index"/>th page.</summary>
     public int Page(in SequenceRun run, int index) => _tables[run.TableStart + index];
+
+    /// <summary>What the token of a row sees of its tree; undefined without one.</summary>
+    public ulong Seen(int row) => _seen[row];
 
     /// <summary>Page and place in it where the token of a row is stored.</summary>
     public (int Page, int Offset) Place(int row)

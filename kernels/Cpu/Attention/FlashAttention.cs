@@ -45,9 +45,9 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
         float* keyPages = scratch, valuePages = keyPages + (keyLength * Keys), weights = valuePages + (Keys * stride);
         SoftmaxRows softmax = new(weights + (Block * Keys), PaddedRows, stride);
         float** k = stackalloc float*[Pages], v = stackalloc float*[Pages];
-        softmax.Begin(in tile, group, in _scoring);
+        softmax.Begin(in tile, group, in _batch, in _scoring);
         int lastPage = softmax.Newest(rows - 1) / PageTokens;
-        for (int page = softmax.Oldest(0) / PageTokens; page <= lastPage; page += Pages)
+        for (int page = softmax.Oldest(rows) / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
             for (int i = 0; i < count; i++)

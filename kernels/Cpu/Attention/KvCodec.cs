@@ -98,6 +98,50 @@ internal static unsafe class KvCodec
         }
     }
 
+    /// <summary>Copies a token's key as it is stored.</summary>
+    /// <param name="type">Type of both pages.</param>
+    /// <param name="page">The head's keys in the page.</param>
+    /// <param name="slot">The token in the page.</param>
+    /// <param name="length">Values of the key.</param>
+    /// <param name="target">The head's keys in the page to write, which may be the same.</param>
+    /// <param name="targetSlot">The token to write.</param>
+    public static void CopyKey(KvType type, byte* page, int slot, int length, byte* target, int targetSlot)
+    {
+        switch (type)
+        {
+            case KvType.F32:
+                Copy<float>(page, slot, length, target, targetSlot);
+                break;
+            case KvType.F16 or KvType.BF16:
+                Copy<ushort>(page, slot, length, target, targetSlot);
+                break;
+            default:
+                int codes = CodeBytes(type);
+                for (int i = 0; i < length; i += Block, page += Bytes(type, Block), target += Bytes(type, Block))
+                {
+                    Copy<byte>(page, slot, codes, target, targetSlot);
+                    Copy<ushort>(page + (codes * PageTokens), slot, 1, target + (codes * PageTokens), targetSlot);
+                }
+
+                break;
+        }
+    }
+
+    /// <summary>Copies a token's value as it is stored; see <see cref="CopyKey"/>.</summary>
+    /// <param name="type">Type of both pages.</param>
+    /// <param name="page">The head's values in the page.</param>
+    /// <param name="slot">The token in the page.</param>
+    /// <param name="stride">Values that a token has in the page.</param>
+    /// <param name="target">The head's values in the page to write, which may be the same.</param>
+    /// <param name="targetSlot">The token to write.</param>
+    public static void CopyValue(KvType type, byte* page, int slot, int stride, byte* target, int targetSlot)
+    {
+        // Codes, or numbers; then scales.
+        long bytes = Bytes(type, stride) / PageTokens, scales = HasBlocks(type) ? stride / Block * sizeof(ushort) : 0, codes = bytes - scales;
+        Buffer.MemoryCopy(page + (slot * codes), target + (targetSlot * codes), codes, codes);
+        Buffer.MemoryCopy(page + (PageTokens * codes) + (slot * scales), target + (PageTokens * codes) + (targetSlot * scales), scales, scales);
+    }
+
     /// <summary>A head's keys of a page as binary32 numbers <c>[length][32 tokens]</c>: where they lie, or in <paramref name="scratch"/>.</summary>
     public static float* WidenKeys(KvType type, byte* page, int length, float* scratch)
     {
@@ -140,6 +184,13 @@ internal static unsafe class KvCodec
         }
 
         return scratch;
+    }
+
+    // A column of [rows][32 tokens].
+    private static void Copy<T>(byte* page, int slot, int rows, byte* target, int targetSlot)
+        where T : unmanaged
+    {
+        for (int i = 0; i < rows; i++) ((T*)target)[(i * PageTokens) + targetSlot] = ((T*)page)[(i * PageTokens) + slot];
     }
 
     /// <summary>Codes of a block for its scale, which is returned as binary16.</summary>

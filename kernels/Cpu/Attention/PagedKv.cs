@@ -57,6 +57,20 @@ internal sealed unsafe class PagedKv : KvCache
         for (int i = 0; i < _layers.Length; i++) Page(i, source).CopyTo(Page(i, destination));
     }
 
+    public override void Move(ReadOnlySpan<int> blockTable, ReadOnlySpan<int> sources, int firstSlot)
+    {
+        for (int layer = 0; layer < _layers.Length; layer++)
+        {
+            LayerPages pages = Layer(layer);
+            for (int i = 0; i < sources.Length; i++)
+            {
+                (int source, int from) = Math.DivRem(sources[i], KvLayout.PageTokens);
+                (int target, int to) = Math.DivRem(firstSlot + i, KvLayout.PageTokens);
+                if (sources[i] != firstSlot + i) pages.Copy(blockTable[source], from, blockTable[target], to);
+            }
+        }
+    }
+
     public override void ReadPage(int page, Span<byte> destination)
     {
         for (int i = 0; i < _layers.Length; i++)
@@ -139,6 +153,16 @@ internal readonly unsafe record struct LayerPages(nint Address, long PageBytes, 
     /// <summary>Values of a head in a page, rows padded to <see cref="ValueStride"/>.</summary>
     public byte* Values(int page, int head) =>
         (byte*)Address + (page * PageBytes) + (Layer.Heads * KvCodec.Bytes(KeyType, Layer.KeyLength)) + (head * KvCodec.Bytes(ValueType, ValueStride));
+
+    /// <summary>Copies a token's keys and values of all heads.</summary>
+    public void Copy(int page, int slot, int targetPage, int targetSlot)
+    {
+        for (int head = 0; head < Layer.Heads; head++)
+        {
+            KvCodec.CopyKey(KeyType, Keys(page, head), slot, Layer.KeyLength, Keys(targetPage, head), targetSlot);
+            KvCodec.CopyValue(ValueType, Values(page, head), slot, ValueStride, Values(targetPage, head), targetSlot);
+        }
+    }
 
     /// <summary>The state in a page, behind all values.</summary>
     public float* State(int page) => (float*)Values(page, Layer.Heads);

@@ -19,21 +19,26 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
     /// <summary>Numbers that so many rows take.</summary>
     public static long Floats(long rows, int stride) => rows * (stride + 2 + QueryRow.Floats);
 
-    /// <summary>The oldest slot that a row sees.</summary>
-    public int Oldest(int row) => _queries[row].Oldest;
+    /// <summary>The oldest slot that any of the first rows sees.</summary>
+    public int Oldest(int rows)
+    {
+        int oldest = _queries[0].Oldest;
+        for (int row = 1; row < rows; row++) oldest = Math.Min(oldest, _queries[row].Oldest);
+        return oldest;
+    }
 
     /// <summary>The newest slot that a row sees.</summary>
     public int Newest(int row) => _queries[row].Newest;
 
     /// <summary>Begins a tile. A sink is a score of weight e^0 that is there before all others, and has no value.</summary>
-    public void Begin(in QueryTile tile, int group, in Scoring scoring)
+    public void Begin(in QueryTile tile, int group, in BatchView batch, in Scoring scoring)
     {
         int rows = tile.Tokens * group;
         for (int row = 0; row < rows; row++)
         {
-            int head = (tile.Head * group) + (row % group);
+            int head = (tile.Head * group) + (row % group), token = tile.FirstToken + (row / group);
             (_maxima[row], _sums[row]) = scoring.Sinks == null ? (float.NegativeInfinity, 0) : (scoring.Sinks[head], 1);
-            _queries[row] = scoring.Row(tile.Run, tile.Run.FirstSlot + tile.FirstToken + (row / group), head);
+            _queries[row] = scoring.Row(tile.Run, tile.Run.FirstSlot + token, batch.Seen(tile.Run.FirstRow + token), head);
         }
 
         // Products go over whole blocks of rows.

@@ -66,9 +66,9 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         SoftmaxRows softmax = new(scores + ((nint)PaddedRows * Keys), PaddedRows, _pages.ValueStride);
         int rows = tile.Tokens * _tiles.Group;
         PlaceQueries(in tile, rows, queries);
-        softmax.Begin(in tile, _tiles.Group, in _scoring);
+        softmax.Begin(in tile, _tiles.Group, in _batch, in _scoring);
         int lastPage = softmax.Newest(rows - 1) / PageTokens;
-        for (int page = softmax.Oldest(0) / PageTokens; page <= lastPage; page += Pages)
+        for (int page = softmax.Oldest(rows) / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
             for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, keys, values, wide);

@@ -92,6 +92,15 @@ public abstract class KvCache : IDisposable
     /// <param name="source">[<see cref="PageBytes"/>].</param>
     public abstract void WritePage(int page, ReadOnlySpan<byte> source);
 
+    /// <summary>
+    /// Moves keys and values of tokens towards the beginning of a sequence, in every layer: slot <paramref name="firstSlot"/> + i takes what slot <paramref name="sources"/>[i] stores. So the tokens of
+    /// one way through a tree (<see cref="Batch.AddTree"/>) come to lie one behind the other. Not while a pass reads or writes the sequence, and not where layers have a state.
+    /// </summary>
+    /// <param name="blockTable">Pages of the sequence.</param>
+    /// <param name="sources">Slots, ascending, the i-th at least <paramref name="firstSlot"/> + i.</param>
+    /// <param name="firstSlot">Where they move to.</param>
+    public abstract void Move(ReadOnlySpan<int> blockTable, ReadOnlySpan<int> sources, int firstSlot);
+
     /// <summary>Copies what a page stores, in every layer, to another page. Not while a pass writes either of them.</summary>
     public abstract void CopyPage(int source, int destination);
 

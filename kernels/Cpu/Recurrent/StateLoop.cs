@@ -34,10 +34,11 @@ internal readonly unsafe struct StateLoop<TKernel>(TKernel kernel, BatchView bat
     /// <summary>Runs over all sequences.</summary>
     public static void Run(ThreadTeam team, TKernel kernel, Batch batch, LayerState state, KvCache cache)
     {
+        batch.CheckHasNoTree();
         fixed (SequenceRun* runs = batch.Runs)
         fixed (int* tables = batch.BlockTables)
         {
-            StateLoop<TKernel> loop = new(kernel, new BatchView(runs, batch.RunCount, tables), ((PagedKv)cache).Layer(state.Layer), state.First);
+            StateLoop<TKernel> loop = new(kernel, new BatchView(runs, batch.RunCount, tables, null), ((PagedKv)cache).Layer(state.Layer), state.First);
             team.Run(loop, batch.RunCount * kernel.Parts, Math.Max(1, kernel.Parts / (4 * team.Threads)));
         }
     }

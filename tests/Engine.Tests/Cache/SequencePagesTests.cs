@@ -236,6 +236,8 @@ public sealed class SequencePagesTests
             if (!windowedOnly) Marks.AsSpan(page * PageTokens, PageTokens).Clear();
         }
 
+        public override void Move(ReadOnlySpan<int> blockTable, ReadOnlySpan<int> sources, int firstSlot) => throw new NotSupportedException();
+
         public override void ReadPage(int page, Span<byte> destination) => throw new NotSupportedException();
 
         public override void WritePage(int page, ReadOnlySpan<byte> source) => throw new NotSupportedException();

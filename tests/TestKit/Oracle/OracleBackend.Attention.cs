@@ -32,19 +32,20 @@ public sealed partial class OracleBackend
         {
             for (int i = 0; i < run.Count; i++)
             {
-                int at = run.FirstSlot + i;
-                int last = options.OverPrefix ? run.Prefix - 1 : at;
-                int first = options.OverPrefix ? 0 : Math.Max(run.Prefix, options.Window == 0 ? 0 : at - options.Window + 1);
+                int at = batch.Positions[run.FirstRow + i];
+                int[] seen = [.. Seen(batch, run, i, options)];
                 for (int head = 0; head < options.Heads; head++)
                 {
                     int kvHead = head / (options.Heads / shape.Heads);
                     Span<float> query = queries.Row(run.FirstRow + i).Slice(head * shape.KeyLength, shape.KeyLength);
-                    double[] weights = new double[last - first + 1];
-                    for (int slot = first; slot <= last; slot++)
+                    double[] weights = new double[seen.Length];
+                    for (int j = 0; j < seen.Length; j++)
                     {
-                        double score = Dot(query, own.Key(batch, run, layer, slot, kvHead)) * options.Scale;
+                        double score = Dot(query, own.Key(batch, run, layer, seen[j], kvHead)) * options.Scale;
                         if (options.SoftCap != 0) score = options.SoftCap * Math.Tanh(score / options.SoftCap);
-                        weights[slot - first] = score - (Slope(options, head) * Math.Abs(at - slot)) + RelativeBias(options, head, slot - at);
+                        // Without a prefix, the last of what is seen is the query's own.
+                        int distance = options.OverPrefix ? seen[j] - at : j - seen.Length + 1;
+                        weights[j] = score - (Slope(options, head) * Math.Abs(distance)) + RelativeBias(options, head, distance);
                     }
 
                     // A sink is one more score, whose weight is then left out.
@@ -54,12 +55,23 @@ public sealed partial class OracleBackend
                     for (int j = 0; j < shape.ValueLength; j++)
                     {
                         double sum = 0;
-                        for (int slot = first; slot <= last; slot++) sum += weights[slot - first] * own.Value(batch, run, layer, slot, kvHead)[j];
+                        for (int k = 0; k < seen.Length; k++) sum += weights[k] * own.Value(batch, run, layer, seen[k], kvHead)[j];
                         result[j] = (float)sum;
                     }
                 }
             }
         }
+    }
+
+    // The slots that a token sees, in the order of their text; without a prefix and a window, all of it that comes before the token, and itself.
+    private static IEnumerable<int> Seen(Batch batch, SequenceRun run, int token, AttentionOptions options)
+    {
+        if (options.OverPrefix) return Enumerable.Range(0, run.Prefix);
+        int slot = run.FirstSlot + token;
+        IEnumerable<int> seen = run.TreeSlot == SequenceRun.NoTree
+            ? Enumerable.Range(run.Prefix, slot - run.Prefix + 1)
+            : [.. Enumerable.Range(0, run.TreeSlot), .. Enumerable.Range(run.TreeSlot, slot - run.TreeSlot + 1).Where(other => ((batch.Seen[run.FirstRow + token] >> (other - run.TreeSlot)) & 1) == 1)];
+        return options.Window == 0 ? seen : seen.TakeLast(options.Window);
     }
 
     private static float RelativeBias(AttentionOptions options, int head, int distance)

@@ -50,6 +50,19 @@ public sealed class OracleKvCache : KvCache
         foreach (float[] array in Arrays) Part(array, source).CopyTo(Part(array, destination));
     }
 
+    public override void Move(ReadOnlySpan<int> blockTable, ReadOnlySpan<int> sources, int firstSlot)
+    {
+        for (int i = 0; i < sources.Length; i++)
+        {
+            int source = Slot(blockTable, sources[i]), target = Slot(blockTable, firstSlot + i);
+            foreach (float[] array in _keys.Concat(_values))
+            {
+                int length = array.Length / (Layout.PageCount * KvLayout.PageTokens);
+                array.AsSpan(source * length, length).CopyTo(array.AsSpan(target * length, length));
+            }
+        }
+    }
+
     /// <summary>The key of one head at a slot of a sequence.</summary>
     public Span<float> Key(Batch batch, SequenceRun run, int layer, int slot, int head) =>
         Find(_keys[layer], batch, run, Layout.Layers[layer].Heads, Layout.Layers[layer].KeyLength, slot, head);
@@ -96,10 +109,11 @@ public sealed class OracleKvCache : KvCache
         return MemoryMarshal.AsBytes(array.AsSpan(page * length, length));
     }
 
+    private static int Slot(ReadOnlySpan<int> table, int slot) => (table[slot / KvLayout.PageTokens] * KvLayout.PageTokens) + (slot % KvLayout.PageTokens);
+
     private static Span<float> Find(float[] array, Batch batch, SequenceRun run, int heads, int length, int slot, int head)
     {
-        int page = batch.BlockTables.Slice(run.TableStart, run.TableLength)[slot / KvLayout.PageTokens];
-        int token = (page * KvLayout.PageTokens) + (slot % KvLayout.PageTokens);
+        int token = Slot(batch.BlockTables.Slice(run.TableStart, run.TableLength), slot);
         return array.AsSpan(((token * heads) + head) * length, length);
     }
 }
