@@ -312,6 +312,15 @@ public sealed class QuernModel : IDisposable
         }
     }
 
+    /// <summary>Whether it computes tokens of trees: see <see cref="Batch.AddTree"/>.</summary>
+    internal bool TakesTrees => !_hasState;
+
+    /// <summary>See <see cref="KvCache.Move"/>. Waits for the pass that runs.</summary>
+    internal void Move(SequencePages pages, ReadOnlySpan<int> sources, int firstSlot)
+    {
+        lock (_turn) _cache.Move(pages.Table, sources, firstSlot);
+    }
+
     /// <summary>The tokens of a prompt, with those that the model wants at the beginning of a text.</summary>
     internal int[] Encode(string prompt, GenerationOptions options, bool begins)
     {

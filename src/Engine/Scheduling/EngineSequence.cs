@@ -115,12 +115,21 @@ internal sealed class EngineSequence
         if (Proposal is { Count: > 0 } proposal)
         {
             // What was proposed and not kept leaves no page behind, and no state.
+            if (!proposal.IsChain) KeepInPlace(proposal, Computed - proposal.Kept.Length);
             Pages.TryResize(Computed);
             Computed = _model.Kept(Computed, Computed - Scheduled + 1 + proposal.Count);
         }
 
         if (publish) Pages.Publish(_tokens.AsSpan(0, Computed));
         if (_model.Window is { } window) Pages.Pass(Computed - window + 1);
+    }
+
+    // The way through a tree that was kept, one token behind the other.
+    private void KeepInPlace(Proposal proposal, int firstSlot)
+    {
+        Span<int> slots = stackalloc int[proposal.Kept.Length];
+        for (int i = 0; i < slots.Length; i++) slots[i] = firstSlot + proposal.Kept[i];
+        if (slots.Length > 0 && slots[^1] != firstSlot + slots.Length - 1) _model.Move(Pages, slots, firstSlot);
     }
 
     /// <summary>Takes over what another sequence with the same tokens has computed.</summary>
@@ -145,30 +154,38 @@ internal sealed class EngineSequence
         return (before == 0 ? _promptLength : 0, Stopwatch.GetElapsedTime(before == 0 ? _submitted : before, _lastToken));
     }
 
-    /// <summary>Chooses tokens as long as they are what was proposed, and one more.</summary>
+    /// <summary>
+    /// Chooses tokens as long as they are what was proposed, and one more. Where tokens were proposed without being drawn, each choice is the one that <see cref="Choose"/> would have made, to the random number, whatever was proposed.
+    /// </summary>
     /// <param name="logits">[1 + proposed, vocabulary], behind the last token and behind each of the proposed ones; changed.</param>
     /// <param name="vocabulary">Values of a row.</param>
-    /// <returns>How many proposed tokens were kept, and the time since the token before.</returns>
-    public (int Accepted, TimeSpan Time) ChooseProposed(Span<float> logits, int vocabulary)
+    /// <returns>The time since the token before.</returns>
+    public TimeSpan ChooseProposed(Span<float> logits, int vocabulary)
     {
         Proposal proposal = Proposal!;
-        int accepted = 0;
         long before = _lastToken;
-        while (!Output.Ended)
+        for (int at = Proposal.Root; at != Proposal.None && !Output.Ended;)
         {
-            Span<float> row = logits.Slice(accepted * vocabulary, vocabulary);
-            bool kept = false;
-            int token = accepted == proposal.Count
-                ? _chooser.Choose(row, Output.NextLikely())
-                : _chooser.Verify(row, proposal.Tokens[accepted], proposal.Distribution(accepted), Output.NextLikely(), out kept);
+            Span<float> row = logits.Slice((at + 1) * vocabulary, vocabulary);
+            int drawn = proposal.DrawnChild(at), token;
+            if (drawn == Proposal.None)
+            {
+                token = _chooser.Choose(row, Output.NextLikely());
+                at = proposal.Child(at, token);
+            }
+            else
+            {
+                token = _chooser.Verify(row, proposal.Tokens[drawn], proposal.Distribution(drawn), Output.NextLikely(), out bool kept);
+                at = kept ? drawn : Proposal.None;
+            }
+
             _lastToken = Stopwatch.GetTimestamp();
             if (!_options.IgnoreEos && _model.Vocabulary.IsEndOfGeneration(token)) End(FinishReason.Eos);
             else Append(token);
-            if (!kept) break;
-            accepted++;
+            if (at != Proposal.None) proposal.Keep(at);
         }
 
-        return (accepted, Stopwatch.GetElapsedTime(before, _lastToken));
+        return Stopwatch.GetElapsedTime(before, _lastToken);
     }
 
     /// <summary>Whether the context is over-full; then <see cref="TryShift"/> has to make room.</summary>

@@ -49,7 +49,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         Options.Validate();
         Model = model;
         Options.Speculation?.Validate(model);
-        _speculator = drafter is null ? null : new Speculator(Options.Speculation ?? new SpeculationOptions(), drafter, Options.MaxSequences);
+        _speculator = drafter is null ? null : new Speculator(Options.Speculation ?? new SpeculationOptions(), drafter, Options.MaxSequences, model.TakesTrees && Options.Speculation?.Draft?.TakesTrees != false);
         _scheduler = new Scheduler(model, Options, _speculator);
         _logits = model.AllocateLogits(Options.MaxSequences + (_speculator?.Rows ?? 0));
         _workspace = new SamplingWorkspace(model.VocabularySize);
@@ -244,7 +244,7 @@ public sealed class InferenceEngine : IAsyncDisposable
     }
 
     private static IDrafter? DrafterOf(EngineOptions? options) => options?.Speculation is not { } speculation ? null
-        : speculation.Draft is { } draft ? new ModelDrafter(draft, options.MaxSequences)
+        : speculation.Draft is { } draft ? new ModelDrafter(draft, options.MaxSequences, speculation.Branches)
         : speculation.RememberedTokens > 0 ? new SuffixDrafter(speculation.RememberedTokens)
         : new NgramDrafter();
 
@@ -253,12 +253,12 @@ public sealed class InferenceEngine : IAsyncDisposable
         int before = sequence.Tokens.Length;
         try
         {
-            (int accepted, TimeSpan time) = sequence.ChooseProposed(logits, Model.VocabularySize);
-            sequence.Scheduled = 1 + accepted;
+            TimeSpan time = sequence.ChooseProposed(logits, Model.VocabularySize);
+            sequence.Scheduled = 1 + sequence.Proposal!.Kept.Length;
             if (!sequence.Output.Ended) sequence.Advance(Options.SharePrefixes);
             int chosen = sequence.Tokens.Length - before;
             for (int i = 0; i < chosen; i++) _meters.Token(0, time / chosen);
-            _speculator!.Learn(sequence, before, accepted);
+            _speculator!.Learn(sequence, before);
             if (sequence.IsOverfull && !sequence.Output.Ended) Overfull(sequence);
         }
         catch (InvalidOperationException error)

@@ -137,7 +137,8 @@ internal sealed class Scheduler
         int count = Math.Min(sequence.Pending, most);
         ReadOnlySpan<int> tokens = sequence.Next(count);
         sequence.Scheduled = count;
-        Batch.Add(tokens, sequence.Computed, sequence.Pages.Table, tokens.Length > count ? BatchOutputs.All : count == sequence.Pending ? BatchOutputs.Last : BatchOutputs.None);
+        if (tokens.Length > count && sequence.Proposal is { IsChain: false } tree) Batch.AddTree(tokens, tree.Seen, sequence.Computed, sequence.Computed, sequence.Pages.Table);
+        else Batch.Add(tokens, sequence.Computed, sequence.Pages.Table, tokens.Length > count ? BatchOutputs.All : count == sequence.Pending ? BatchOutputs.Last : BatchOutputs.None);
         Step.Add(sequence);
         return count;
     }

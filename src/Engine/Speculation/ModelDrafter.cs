@@ -6,7 +6,7 @@ namespace Quern.Engine;
 
 /// <summary>
 /// Proposes what a small model says, for all sequences of a step together: a pass over what each has got since, then a pass for each further token. Tokens are drawn from the small model's logits
-/// through the sequence's own sampler chain, so that both models' distributions are alike.
+/// through the sequence's own sampler chain, so that both models' distributions are alike; trees are of the likeliest tokens (<see cref="DraftTree"/>).
 /// </summary>
 internal sealed class ModelDrafter : IDrafter
 {
@@ -17,18 +17,23 @@ internal sealed class ModelDrafter : IDrafter
     private readonly Dictionary<EngineSequence, Draft> _drafts = [];
     private readonly Stack<SequencePages> _pages = [];
     private readonly List<EngineSequence> _going = [];
+    private readonly int _branches;
+    private readonly double[] _seconds = new double[2]; // of chains, of trees
     // Not the target's random numbers: what it tests with must not be what was drawn with.
     private Xoshiro256 _random = new(0x9E3779B97F4A7C15);
 
-    public ModelDrafter(QuernModel draft, int maxSequences)
+    /// <param name="draft">The small model.</param>
+    /// <param name="maxSequences">The most sequences of a step.</param>
+    /// <param name="branches">The most branches of a tree.</param>
+    public ModelDrafter(QuernModel draft, int maxSequences, int branches)
     {
-        _draft = draft;
-        _batch = new Batch(Math.Max(draft.Options.BatchTokens, maxSequences), maxSequences);
-        _logits = draft.AllocateLogits(maxSequences);
+        (_draft, _branches) = (draft, branches);
+        _batch = new Batch(Math.Max(draft.Options.BatchTokens, maxSequences * branches), maxSequences);
+        _logits = draft.AllocateLogits(maxSequences * branches);
         _workspace = new SamplingWorkspace(draft.VocabularySize);
     }
 
-    public double SecondsPerToken { get; private set; }
+    public double SecondsPerToken(int branches) => _seconds[branches > 1 ? 1 : 0];
 
     public bool CanPropose(EngineSequence sequence) => sequence.Tokens.Length < _draft.ContextLength;
 
@@ -37,24 +42,37 @@ internal sealed class ModelDrafter : IDrafter
         _going.Clear();
         foreach (EngineSequence sequence in sequences)
             if (sequence.Proposal!.Wanted > 0 && Begin(sequence)) _going.Add(sequence);
-        for (int token = 0; _going.Count > 0; token++)
+        for (int level = 1; _going.Count > 0; level++)
         {
             long start = Stopwatch.GetTimestamp();
+            ref double known = ref _seconds[_going[0].Proposal!.Branches > 1 ? 1 : 0];
             _batch.Clear();
             foreach (EngineSequence sequence in _going) Place(sequence);
-            _draft.Forward(_batch, _logits.Tensor.FirstRows(_going.Count));
-            for (int i = 0; i < _going.Count; i++) Draw(_going[i], _logits.Tensor.Row(i));
+            _draft.Forward(_batch, _logits.Tensor.FirstRows(_batch.OutputCount));
+            int row = 0;
+            foreach (EngineSequence sequence in _going)
+            {
+                if (sequence.Proposal!.Branches == 1) Draw(sequence, _logits.Tensor.Row(row++));
+                else Grow(sequence, ref row);
+            }
+
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            if (token > 0 || SecondsPerToken == 0) SecondsPerToken = StepCosts.Learnt(SecondsPerToken, seconds);
+            if (level > 1 || known == 0) known = StepCosts.Learnt(known, seconds);
             for (int i = _going.Count - 1; i >= 0; i--)
-                if (_going[i].Proposal!.Count >= _going[i].Proposal!.Wanted) _going.RemoveAt(i);
+            {
+                Proposal proposal = _going[i].Proposal!;
+                if (level * proposal.Branches < proposal.Wanted) continue;
+                if (proposal.Branches > 1) _drafts[_going[i]].Tree.Propose(proposal);
+                _going.RemoveAt(i);
+            }
         }
     }
 
     public void Keep(EngineSequence sequence, int tokens)
     {
         if (!_drafts.TryGetValue(sequence, out Draft? draft)) return;
-        draft.Agreed = tokens;
+        // Tokens of a tree do not lie as those of a text do.
+        draft.Agreed = Math.Min(tokens, draft.TreeSlot);
         if (tokens > 0) return;
         draft.Pages.TryResize(0);
         _pages.Push(draft.Pages);
@@ -74,22 +92,23 @@ internal sealed class ModelDrafter : IDrafter
         sequence.Proposal!.Wanted = Math.Min(sequence.Proposal.Wanted, _draft.ContextLength - tokens.Length);
         if (!_drafts.TryGetValue(sequence, out Draft? draft))
         {
-            draft = new Draft(_pages.TryPop(out SequencePages? used) ? used : new SequencePages(_draft.Pages, _draft.ContextLength), sequence.Chooser.CloneSampler(_workspace));
+            draft = new Draft(_pages.TryPop(out SequencePages? used) ? used : new SequencePages(_draft.Pages, _draft.ContextLength), sequence.Chooser.CloneSampler(_workspace), _branches);
             _drafts.Add(sequence, draft);
         }
 
         // A proposal that was never checked leaves nothing that counts.
         draft.Computed = _draft.Kept(Math.Min(draft.Computed, draft.Agreed), draft.Computed);
-        draft.Agreed = tokens.Length;
+        (draft.Agreed, draft.TreeSlot) = (tokens.Length, sequence.Proposal.Branches > 1 ? tokens.Length : int.MaxValue);
+        draft.Tree.Clear();
         if (!_draft.TryPrepare(draft.Pages, draft.Computed, tokens.Length + sequence.Proposal.Wanted - draft.Computed))
         {
             Keep(sequence, 0);
             return false;
         }
 
-        sequence.Chooser.CopySamplerTo(draft.Sampler);
+        if (sequence.Proposal.Branches == 1) sequence.Chooser.CopySamplerTo(draft.Sampler);
         // As many as find room beside all others' in one pass.
-        int most = Math.Max(1, _batch.Capacity / _logits.Tensor.Rows);
+        int most = Math.Max(1, _batch.Capacity / (_logits.Tensor.Rows / _branches));
         while (tokens.Length - draft.Computed > most)
         {
             int count = Math.Min(_batch.Capacity, tokens.Length - draft.Computed - 1);
@@ -106,9 +125,36 @@ internal sealed class ModelDrafter : IDrafter
     {
         Draft draft = _drafts[sequence];
         Proposal proposal = sequence.Proposal!;
+        if (draft.Computed >= draft.TreeSlot)
+        {
+            Span<int> tokens = stackalloc int[proposal.Branches];
+            Span<ulong> seen = stackalloc ulong[proposal.Branches];
+            int count = draft.Tree.Look(tokens, seen);
+            _batch.AddTree(tokens[..count], seen[..count], draft.TreeSlot, draft.Computed, draft.Pages.Table);
+            draft.Computed += count;
+            return;
+        }
+
         ReadOnlySpan<int> next = proposal.Count == 0 ? sequence.Tokens[draft.Computed..] : proposal.Tokens[^1..];
         _batch.Add(next, draft.Computed, draft.Pages.Table);
         draft.Computed += next.Length;
+    }
+
+    // What comes behind the nodes that were placed, or behind the text.
+    private void Grow(EngineSequence sequence, ref int row)
+    {
+        Draft draft = _drafts[sequence];
+        Span<TokenLogProbability> likely = stackalloc TokenLogProbability[sequence.Proposal!.Branches];
+        int end = draft.Computed - draft.TreeSlot;
+        for (int node = end == 0 ? -1 : draft.Grown; node < end; node++)
+        {
+            Span<float> logits = _logits.Tensor.Row(row++);
+            sequence.Chooser.Exclude(logits);
+            draft.Tree.Grow(node, likely[..LogProbabilities.Top(logits, likely)]);
+            if (node < 0) break;
+        }
+
+        draft.Grown = end;
     }
 
     private void Draw(EngineSequence sequence, Span<float> logits)
@@ -121,8 +167,10 @@ internal sealed class ModelDrafter : IDrafter
         sampler.Accept(token);
     }
 
-    private sealed class Draft(SequencePages pages, SamplerChain sampler)
+    private sealed class Draft(SequencePages pages, SamplerChain sampler, int branches)
     {
+        public DraftTree Tree { get; } = new(branches * (Batch.TreeTokens + 1));
+
         public SequencePages Pages { get; } = pages;
 
         public SamplerChain Sampler { get; } = sampler;
@@ -132,5 +180,11 @@ internal sealed class ModelDrafter : IDrafter
 
         /// <summary>How many of them, from the beginning, are the text's.</summary>
         public int Agreed { get; set; }
+
+        /// <summary>Where the tree begins that is being drafted: behind the text. No slot where a chain is.</summary>
+        public int TreeSlot { get; set; }
+
+        /// <summary>Nodes of it behind which the model was asked.</summary>
+        public int Grown { get; set; }
     }
 }

@@ -12,8 +12,17 @@ public sealed record SpeculationOptions
     /// <summary>The most tokens that are proposed at once for a sequence.</summary>
     public int MaxTokens { get; init; } = 8;
 
+    /// <summary>
+    /// Whether trees are proposed, and with how many branches: so many tokens on the mean for each of the <see cref="MaxTokens"/> places, of which at most one is kept; 1 for none. Where <see cref="Adaptive"/>, only as long as
+    /// more tokens come out in a second with them. Models with a state take none.
+    /// </summary>
+    public int Branches { get; init; } = 1;
+
     /// <summary>Whether fewer tokens, or none, are proposed where the measured costs and the measured acceptance say that it pays; false always proposes <see cref="MaxTokens"/>.</summary>
     public bool Adaptive { get; init; } = true;
+
+    /// <summary>The most <see cref="Branches"/>.</summary>
+    internal const int MostBranches = 8;
 
     private const int MostRemembered = 1 << 26;
 
@@ -22,6 +31,8 @@ public sealed record SpeculationOptions
     internal void Validate(QuernModel target)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Branches, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Branches, MostBranches);
         ArgumentOutOfRangeException.ThrowIfNegative(RememberedTokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(RememberedTokens, MostRemembered);
         if (Draft is null) return;

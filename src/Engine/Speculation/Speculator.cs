@@ -15,15 +15,20 @@ internal sealed class Speculator : IDisposable
     private int _plain;
     private int _sincePlain;
     private double _drafting;
-    private double _acceptance = Proposal.FirstAcceptance;
+    private readonly int _branches;
+    private readonly int _mostTokens;
+    private double _chains = AcceptanceRate.First;
+    private double _trees = AcceptanceRate.FirstOfTrees;
 
     /// <param name="options">How.</param>
     /// <param name="drafter">Who proposes.</param>
     /// <param name="maxSequences">The most sequences of a step.</param>
-    public Speculator(SpeculationOptions options, IDrafter drafter, int maxSequences)
+    /// <param name="takesTrees">Whether the models take trees.</param>
+    public Speculator(SpeculationOptions options, IDrafter drafter, int maxSequences, bool takesTrees = true)
     {
-        (_options, _drafter) = (options, drafter);
-        Rows = Math.Max(options.MaxTokens, RowsOfAll);
+        (_options, _drafter, _branches) = (options, drafter, takesTrees ? options.Branches : 1);
+        _mostTokens = Math.Min(options.MaxTokens * _branches, Proposal.MostTokens);
+        Rows = Math.Max(_mostTokens, RowsOfAll);
         _costs = new StepCosts(maxSequences + Rows);
         _most = new int[maxSequences];
     }
@@ -35,7 +40,7 @@ internal sealed class Speculator : IDisposable
     public int Rows { get; }
 
     /// <summary>Room for a sequence's proposals, which are expected to be right as often as those of the others were. From any thread.</summary>
-    public Proposal CreateProposal() => new(_options.MaxTokens, Volatile.Read(ref _acceptance));
+    public Proposal CreateProposal() => new(_mostTokens) { Chains = new AcceptanceRate(Volatile.Read(ref _chains)), Trees = new AcceptanceRate(Volatile.Read(ref _trees)) };
 
     /// <summary>Tokens proposed.</summary>
     public long Proposed { get; private set; }
@@ -53,7 +58,7 @@ internal sealed class Speculator : IDisposable
         {
             sequence.Proposal?.Clear();
             if (sequence.Pending != 1) continue;
-            int most = Math.Min(_options.MaxTokens, sequence.MostProposed);
+            int most = Math.Min(Math.Min(_options.MaxTokens, Proposal.MostTokens / _branches), sequence.MostProposed / _branches);
             if (sequence.Proposal is not { } proposal || most <= 0 || sequence.Siblings.Length > 0 || !_drafter.CanPropose(sequence))
             {
                 others++;
@@ -74,13 +79,14 @@ internal sealed class Speculator : IDisposable
             return;
         }
 
-        if (_options.Adaptive) DraftLengths.Choose(_proposals, _most.AsSpan(0, _proposals.Count), others, Rows, _costs, _drafter.SecondsPerToken);
+        if (_options.Adaptive) DraftLengths.Choose(_proposals, _most.AsSpan(0, _proposals.Count), others, Rows, _costs, _drafter.SecondsPerToken(1), _branches, _drafter.SecondsPerToken(_branches));
         else Fill();
         for (int i = _sequences.Count - 1; i >= 0; i--)
         {
-            if (_proposals[i].Wanted > 0) continue;
-            _proposals[i].Forget();
-            _sequences.RemoveAt(i);
+            // What is not tried is worth another try in time.
+            if (_proposals[i].Wanted == 0 || _proposals[i].Branches > 1) _proposals[i].Chains.Forget();
+            if (_proposals[i].Wanted == 0 || _proposals[i].Branches == 1) _proposals[i].Trees.Forget();
+            if (_proposals[i].Wanted == 0) _sequences.RemoveAt(i);
         }
 
         if (_sequences.Count == 0) return;
@@ -90,13 +96,15 @@ internal sealed class Speculator : IDisposable
     }
 
     /// <summary>What became of a proposal.</summary>
-    public void Learn(EngineSequence sequence, int before, int accepted)
+    public void Learn(EngineSequence sequence, int before)
     {
-        Proposed += sequence.Proposal!.Count;
-        Accepted += accepted;
-        sequence.Proposal.Learn(accepted);
-        if (sequence.Proposal.Count > 0) Volatile.Write(ref _acceptance, (Memory * _acceptance) + ((1 - Memory) * sequence.Proposal.Acceptance));
-        _drafter.Keep(sequence, before + accepted);
+        Proposal proposal = sequence.Proposal!;
+        Proposed += proposal.Count;
+        Accepted += proposal.Kept.Length;
+        proposal.Learn();
+        ref double shared = ref proposal.Branches > 1 ? ref _trees : ref _chains;
+        Volatile.Write(ref shared, (Memory * shared) + ((1 - Memory) * proposal.Rate.Value));
+        _drafter.Keep(sequence, before + proposal.Kept.Length);
     }
 
     /// <summary>A step without prompts was made.</summary>
@@ -120,6 +128,10 @@ internal sealed class Speculator : IDisposable
     private void Fill()
     {
         int left = Rows;
-        for (int i = 0; i < _proposals.Count; i++) left -= _proposals[i].Wanted = Math.Min(_most[i], left);
+        for (int i = 0; i < _proposals.Count; i++)
+        {
+            _proposals[i].Branches = _branches;
+            left -= _proposals[i].Wanted = Math.Min(_most[i], left / _branches) * _branches;
+        }
     }
 }

@@ -1,7 +1,7 @@
 namespace Quern.Engine;
 
 /// <summary>
-/// Proposes what followed the last tokens of a text in texts that the engine finished before, or earlier in the text itself: the longest match wins. Right where requests are alike: agents, edits, answers from the same sources.
+/// Proposes what followed the last tokens of a text in texts that the engine finished before, or earlier in the text itself: the longest match wins; the others are branches of a tree. Right where requests are alike: agents, edits, answers from the same sources.
 /// Finished texts are remembered in two halves: where one is full, the older one is forgotten, so that between half and all of the last tokens are known.
 /// Source: Oliaro et al. 2024, arXiv 2411.04975.
 /// </summary>
@@ -19,17 +19,24 @@ internal sealed class SuffixDrafter(int remembered) : IDrafter
     private SuffixAutomaton _older = new(Math.Max(1, remembered / 2));
     private int _forgotten;
 
-    public double SecondsPerToken => 0;
+    public double SecondsPerToken(int branches) => 0;
 
-    public bool CanPropose(EngineSequence sequence) => !Find(sequence).IsEmpty;
+    public bool CanPropose(EngineSequence sequence) => !Longest(sequence.Tokens, Follow(sequence, sequence.Tokens)).IsEmpty;
 
     public void Propose(List<EngineSequence> sequences)
     {
         foreach (EngineSequence sequence in sequences)
         {
-            ReadOnlySpan<int> next = Find(sequence);
+            ReadOnlySpan<int> tokens = sequence.Tokens;
+            Match match = Follow(sequence, tokens);
             Proposal proposal = sequence.Proposal!;
-            for (int i = 0; i < Math.Min(proposal.Wanted, next.Length) && next[i] != Separator; i++) proposal.Add(next[i]);
+            proposal.AddPath(Longest(tokens, match), NgramDrafter.Share(proposal, isLast: proposal.Branches == 1));
+            if (proposal.Branches == 1) continue;
+            proposal.AddPath(Next(_newer, match.NewerState, match.NewerLength), NgramDrafter.Share(proposal, isLast: false));
+            proposal.AddPath(Next(_older, match.OlderState, match.OlderLength), NgramDrafter.Share(proposal, isLast: false));
+            if (NgramDrafter.Find(tokens) is >= 0 and var own) proposal.AddPath(tokens[own..], NgramDrafter.Share(proposal, isLast: false));
+            // What other continuations do not need is the likeliest one's.
+            proposal.AddPath(Longest(tokens, match), NgramDrafter.Share(proposal, isLast: true));
         }
     }
 
@@ -60,15 +67,23 @@ internal sealed class SuffixDrafter(int remembered) : IDrafter
     }
 
     // What followed the longest match.
-    private ReadOnlySpan<int> Find(EngineSequence sequence)
+    private ReadOnlySpan<int> Longest(ReadOnlySpan<int> tokens, Match match)
     {
-        ReadOnlySpan<int> tokens = sequence.Tokens;
-        Match match = Follow(sequence, tokens);
         int own = NgramDrafter.Find(tokens), ownLength = own < 0 ? 0 : CommonEnd(tokens, tokens[..own]);
         SuffixAutomaton automaton = match.NewerLength >= match.OlderLength ? _newer : _older;
         (int state, int length) = automaton == _newer ? (match.NewerState, match.NewerLength) : (match.OlderState, match.OlderLength);
-        if (length >= Shortest && length >= ownLength && automaton.End(state, length) is var end && end < automaton.Count && automaton.Text[end] != Separator) return automaton.Text[end..];
+        if (length >= ownLength && Next(automaton, state, length) is { IsEmpty: false } next) return next;
         return own < 0 ? default : tokens[own..];
+    }
+
+    // What followed a match in finished texts, to the end of one.
+    private static ReadOnlySpan<int> Next(SuffixAutomaton automaton, int state, int length)
+    {
+        if (length < Shortest) return default;
+        ReadOnlySpan<int> next = automaton.Text[automaton.End(state, length)..];
+        next = next[..Math.Min(next.Length, Proposal.MostTokens)];
+        int end = next.IndexOf(Separator);
+        return end < 0 ? next : next[..end];
     }
 
     private Match Follow(EngineSequence sequence, ReadOnlySpan<int> tokens)

@@ -3,7 +3,7 @@ namespace Quern.Engine.Tests;
 /// <summary>Proposes the same token again and again.</summary>
 internal sealed class NonsenseDrafter : IDrafter
 {
-    public double SecondsPerToken => 0;
+    public double SecondsPerToken(int branches) => 0;
 
     public bool CanPropose(EngineSequence sequence) => true;
 
