@@ -8,7 +8,7 @@ namespace Quern.Benchmarks.Serving;
 /// <summary>What adaptive speculation gives on a model and a draft, on texts of the model itself: plain decoding and each kind of proposals in turns, every one by an engine of its own that lives for a round of texts.</summary>
 internal static class SpeculationPair
 {
-    private const int Tokens = 250, Rounds = 21;
+    private const int Tokens = 250, Rounds = 4;
 
     private static readonly string[] Prompts =
     [
@@ -26,7 +26,12 @@ internal static class SpeculationPair
         Console.WriteLine("| sampling | proposals | tokens a second | against plain | proposed | of them right |\n| --- | --- | ---: | ---: | ---: | ---: |");
         foreach (float temperature in new[] { 0f, 0.8f })
         {
-            (string Name, SpeculationOptions? Options)[] kinds = [("none", null), ("ngram", new()), ("suffix", new() { RememberedTokens = 10_000 }), ("model", new() { Draft = draft }), ("model, always 4", new() { Draft = draft, MaxTokens = 4, Adaptive = false })];
+            (string Name, SpeculationOptions? Options)[] kinds =
+            [
+                ("none", null), ("ngram", new()), ("ngram, trees of 2", new() { Branches = 2 }), ("suffix", new() { RememberedTokens = 10_000 }), ("suffix, trees of 2", new() { RememberedTokens = 10_000, Branches = 2 }),
+                ("model", new() { Draft = draft }), ("model, trees of 2", new() { Draft = draft, Branches = 2 }), ("model, trees of 3", new() { Draft = draft, Branches = 3 }),
+                ("model, always 4", new() { Draft = draft, MaxTokens = 4, Adaptive = false }), ("model, always 4 levels of 2", new() { Draft = draft, MaxTokens = 4, Branches = 2, Adaptive = false }),
+            ];
             List<double>[] speeds = [.. kinds.Select(_ => new List<double>())];
             EngineStatistics[] last = new EngineStatistics[kinds.Length];
             for (int round = 0; round <= Rounds; round++)

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -26,27 +25,13 @@ internal readonly unsafe struct Scoring(AttentionOptions options)
     /// <summary>The farthest distance that has a bias of its own.</summary>
     public readonly int Reach = options.RelativeBias is { } table ? ((table.Length / options.Heads) - 1) / 2 : 0;
 
-    /// <summary>Whether scores depend on how far away keys are.</summary>
-    public bool HasBiases => AlibiMaxBias != 0 || RelativeBias != null;
-
     /// <summary>A query of a head.</summary>
     /// <param name="run">Its sequence.</param>
-    /// <param name="slot">Where its token is stored.</param>
-    /// <param name="seen">What its token sees of a tree.</param>
+    /// <param name="slot">Where its token stands in the text: the slot, or for tokens of a tree what it would be if their ancestors alone were there.</param>
     /// <param name="head">The head.</param>
-    public QueryRow Row(in SequenceRun run, int slot, ulong seen, int head)
-    {
-        if (run.TreeSlot == SequenceRun.NoTree) return Row(in run, slot, head);
-        // Its own place in the text is that behind its ancestors; a window leaves the newest of them.
-        QueryRow row = Row(in run, run.TreeSlot + BitOperations.PopCount(seen) - 1, head) with { Newest = slot, TreeSlot = run.TreeSlot };
-        for (int hidden = Window == 0 ? 0 : BitOperations.PopCount(seen) - Window; hidden > 0; hidden--) seen &= seen - 1;
-        return row with { Seen = seen };
-    }
-
-    private QueryRow Row(in SequenceRun run, int slot, int head) => new()
+    public QueryRow Row(in SequenceRun run, int slot, int head) => new()
     {
         Slot = slot,
-        TreeSlot = SequenceRun.NoTree,
         Oldest = OverPrefix ? 0 : Math.Max(run.Prefix, Window == 0 ? 0 : slot - Window + 1),
         Newest = OverPrefix ? run.Prefix - 1 : slot,
         Slope = AlibiMaxBias == 0 ? 0 : new AttentionOptions(_heads, 1) { AlibiMaxBias = AlibiMaxBias }.AlibiSlope(head),
@@ -58,16 +43,13 @@ internal readonly unsafe struct Scoring(AttentionOptions options)
 internal unsafe struct QueryRow
 {
     /// <summary>Floats that it takes.</summary>
-    public const int Floats = 10;
+    public const int Floats = 6;
 
     /// <summary>Its head's biases by distance, at the one of distance 0; null without.</summary>
     public float* Biases;
 
-    /// <summary>What it sees of a tree, from <see cref="TreeSlot"/> on: bit j is the j-th slot.</summary>
-    public ulong Seen;
-
-    /// <summary>Its slot, or what it would be if there were no tokens in a tree but its ancestors; the oldest slot that it sees, and the newest; where a tree begins.</summary>
-    public int Slot, Oldest, Newest, TreeSlot;
+    /// <summary>Its slot, the oldest slot that it sees, and the newest.</summary>
+    public int Slot, Oldest, Newest;
 
     /// <summary>Slope of its head's linear bias; 0 without.</summary>
     public float Slope;
@@ -184,15 +166,7 @@ internal static unsafe class AttentionBlock
                 d = Cap(d, scoring.SoftCap);
             }
 
-            bool isTree = first + Keys > queries->TreeSlot;
-            if (isTree && scoring.HasBiases)
-            {
-                a = BiasInTree(a, first, queries, scoring.Reach);
-                b = BiasInTree(b, first + 16, queries, scoring.Reach);
-                c = BiasInTree(c, first + 32, queries, scoring.Reach);
-                d = BiasInTree(d, first + 48, queries, scoring.Reach);
-            }
-            else if (scoring.AlibiMaxBias != 0)
+            if (scoring.AlibiMaxBias != 0)
             {
                 a = Bias(a, first - queries->Slot, queries->Slope);
                 b = Bias(b, first + 16 - queries->Slot, queries->Slope);
@@ -200,7 +174,7 @@ internal static unsafe class AttentionBlock
                 d = Bias(d, first + 48 - queries->Slot, queries->Slope);
             }
 
-            if (!isTree && queries->Biases != null)
+            if (queries->Biases != null)
             {
                 a = Bias(a, first - queries->Slot, queries->Biases, scoring.Reach);
                 b = Bias(b, first + 16 - queries->Slot, queries->Biases, scoring.Reach);
@@ -215,14 +189,6 @@ internal static unsafe class AttentionBlock
                 b = Mask(b, first + 16, oldest, newest);
                 c = Mask(c, first + 32, oldest, newest);
                 d = Mask(d, first + 48, oldest, newest);
-            }
-
-            if (isTree)
-            {
-                a = MaskInTree(a, first, queries);
-                b = MaskInTree(b, first + 16, queries);
-                c = MaskInTree(c, first + 32, queries);
-                d = MaskInTree(d, first + 48, queries);
             }
 
             float before = maxima[row], now = Math.Max(before, VectorMath.Largest(Vector512.Max(Vector512.Max(a, b), Vector512.Max(c, d))));
@@ -338,12 +304,9 @@ internal static unsafe class AttentionBlock
         {
             Vector512<float> values = Vector512.Load(scores) * scale;
             if (scoring.SoftCap != 0) values = Cap(values, scoring.SoftCap);
-            bool isTree = first + 15 >= query->TreeSlot;
-            if (isTree && scoring.HasBiases) values = BiasInTree(values, first, query, scoring.Reach);
-            else if (scoring.AlibiMaxBias != 0) values = Bias(values, first - query->Slot, query->Slope);
-            if (!isTree && query->Biases != null) values = Bias(values, first - query->Slot, query->Biases, scoring.Reach);
+            if (scoring.AlibiMaxBias != 0) values = Bias(values, first - query->Slot, query->Slope);
+            if (query->Biases != null) values = Bias(values, first - query->Slot, query->Biases, scoring.Reach);
             if (first < oldest || first + 15 > newest) values = Mask(values, first, oldest, newest);
-            if (isTree) values = MaskInTree(values, first, query);
             values.Store(scores);
             largest = Vector512.Max(largest, values);
         }
@@ -384,30 +347,5 @@ internal static unsafe class AttentionBlock
         Vector512<int> slots = Vector512.Create(first) + Vector512<int>.Indices;
         Vector512<int> seen = Vector512.GreaterThanOrEqual(slots, Vector512.Create(oldest)) & Vector512.LessThanOrEqual(slots, Vector512.Create(newest));
         return Vector512.ConditionalSelect(seen.AsSingle(), scores, Vector512.Create(float.NegativeInfinity));
-    }
-
-    // Slots before the tree are seen, those behind its 64 are not.
-    private static Vector512<float> MaskInTree(Vector512<float> scores, int first, QueryRow* query)
-    {
-        int tree = first - query->TreeSlot;
-        ulong seen = tree <= -16 ? ulong.MaxValue : tree >= Batch.TreeTokens ? 0 : tree < 0 ? (query->Seen << -tree) | ((1UL << -tree) - 1) : query->Seen >> tree;
-        Vector512<uint> lane = Vector512.Create(1u, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
-        Vector512<uint> hidden = Vector512.Equals(Vector512.Create((uint)seen) & lane, Vector512<uint>.Zero);
-        return Vector512.ConditionalSelect(hidden.AsSingle(), Vector512.Create(float.NegativeInfinity), scores);
-    }
-
-    // A token of the tree is as far away as there are tokens between on the way to it, whatever their slots are. Those that are not seen get some bias too.
-    private static Vector512<float> BiasInTree(Vector512<float> scores, int first, QueryRow* query, int reach)
-    {
-        for (int i = 0; i < 16; i++)
-        {
-            int tree = first + i - query->TreeSlot;
-            int distance = tree < 0 ? first + i - query->Slot : tree >= Batch.TreeTokens ? 0 : -BitOperations.PopCount(query->Seen >> tree >> 1);
-            float bias = -query->Slope * Math.Abs(distance);
-            if (query->Biases != null) bias += query->Biases[Math.Clamp(distance, -reach, reach)];
-            scores = scores.WithElement(i, scores.GetElement(i) + bias);
-        }
-
-        return scores;
     }
 }

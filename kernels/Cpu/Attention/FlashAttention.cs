@@ -3,7 +3,8 @@ namespace Quern.Kernels.Cpu.Attention;
 /// <summary>
 /// <c>y = softmax(cap(scale · q Kᵀ)) V</c> over the pages of each sequence, two pages of 32 slots at a time with a running maximum m and sum l:
 /// <c>m' = max(m, max s)</c>, <c>l' = l e^(m − m') + Σ e^(s − m')</c>, <c>o' = o e^(m − m') + Σ e^(s − m') v</c>, <c>y = o / l</c>. An item is a tile of
-/// queries that share a KV head: all heads of its group, of one or more neighbouring tokens; a page is read and widened once for the tile.
+/// queries that share a KV head: all heads of its group, of one or more neighbouring tokens; a page is read and widened once for the tile. Tokens of a tree have the pages before it in common; behind them, each
+/// looks at pages in which its ancestors lie one behind the other, so that sums are those of the text without the tree, to the bit.
 /// Source: Milakov and Gimelshein 2018, arXiv 1805.02867; Dao et al. 2022, arXiv 2205.14135.
 /// </summary>
 internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPages pages, AttentionOptions options, Tensor y) : ITeamJob
@@ -29,9 +30,10 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
 
     /// <summary>Bytes of one worker's scratch memory.</summary>
     public readonly long ScratchBytes =>
-        sizeof(float) * ((Keys * (_pages.Layer.KeyLength + _pages.ValueStride)) + (Block * Keys) + SoftmaxRows.Floats(PaddedRows, _pages.ValueStride) + 16);
+        TreePages.ScratchBytes(_pages) + (sizeof(float) * ((Keys * (_pages.Layer.KeyLength + _pages.ValueStride)) + (Block * Keys) + SoftmaxRows.Floats(PaddedRows, _pages.ValueStride) + 16));
 
-    private readonly int PaddedRows => (_tiles.Rows + Block - 1) & -Block;
+    // Blocks begin at any row of a tree.
+    private readonly int PaddedRows => ((_tiles.Rows + Block - 1) & -Block) + Block;
 
     public readonly void Run(int from, int to, int worker)
     {
@@ -46,8 +48,10 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
         SoftmaxRows softmax = new(weights + (Block * Keys), PaddedRows, stride);
         float** k = stackalloc float*[Pages], v = stackalloc float*[Pages];
         softmax.Begin(in tile, group, in _batch, in _scoring);
-        int lastPage = softmax.Newest(rows - 1) / PageTokens;
-        for (int page = softmax.Oldest(rows) / PageTokens; page <= lastPage; page += Pages)
+        bool isTree = tile.Run.TreeSlot != SequenceRun.NoTree;
+        // Sums are the same whatever else is in the tile: which pages are taken together does not depend on it.
+        int page = softmax.Oldest(rows) / PageTokens & -Pages, lastPage = isTree ? (tile.Run.TreeSlot / PageTokens) - 1 : softmax.Newest(rows - 1) / PageTokens;
+        for (; page <= lastPage - (isTree ? Pages - 1 : 0); page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
             for (int i = 0; i < count; i++)
@@ -57,21 +61,44 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
                 v[i] = KvCodec.WidenValues(_pages.ValueType, _pages.Values(number, tile.Head), stride, valuePages + (PageTokens * stride * i));
             }
 
-            for (int row = 0; row < rows; row += Block)
-            {
-                int here = Math.Min(Block, rows - row);
-                if (page * PageTokens > softmax.Newest(row + here - 1)) continue;
-                float* q0 = Query(in tile, row), q1 = Query(in tile, Math.Min(row + 1, rows - 1));
-                float* q2 = Query(in tile, Math.Min(row + 2, rows - 1)), q3 = Query(in tile, Math.Min(row + 3, rows - 1));
-                for (int i = 0; i < count; i++) AttentionBlock.Score(q0, q1, q2, q3, k[i], keyLength, weights + (PageTokens * i), NextKeys(in tile, row, page + i, lastPage));
+            for (int row = 0; row < rows; row += Block) Attend(in tile, page, lastPage, count, k, v, row, rows, weights, in softmax);
+        }
 
-                // Where there is no second page, the mask of slots hides whatever its scores are.
-                softmax.Soften(in _scoring, page * PageTokens, row, here, weights);
-                for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, softmax.Output + ((nint)row * stride), NextValues(in tile, row, page + i, lastPage));
+        for (int token = 0; isTree && token < tile.Tokens; token++)
+        {
+            TreePages tree = new(_batch, _pages, in tile, token, scratch + ((ScratchBytes - TreePages.ScratchBytes(_pages)) / sizeof(float)));
+            int end = (token + 1) * group, newest = softmax.Newest(end - 1) / PageTokens;
+            for (int own = page; own <= newest; own += Pages)
+            {
+                int count = Math.Min(Pages, newest - own + 1);
+                for (int i = 0; i < count; i++)
+                {
+                    k[i] = KvCodec.WidenKeys(_pages.KeyType, tree.Keys(own + i, i), keyLength, keyPages + (keyLength * PageTokens * i));
+                    v[i] = KvCodec.WidenValues(_pages.ValueType, tree.Values(own + i, i), stride, valuePages + (PageTokens * stride * i));
+                }
+
+                for (int row = token * group; row < end; row += Block) Attend(in tile, own, own, count, k, v, row, end, weights, in softmax);
             }
         }
 
         softmax.End(in tile, group, _pages.Layer.ValueLength, _y);
+    }
+
+    // Four queries and one or two pages.
+    private readonly void Attend(in QueryTile tile, int page, int lastPage, int count, float** k, float** v, int row, int rows, float* weights, in SoftmaxRows softmax)
+    {
+        int here = Math.Min(Block, rows - row), stride = _pages.ValueStride;
+        if (page * PageTokens > softmax.Newest(row + here - 1)) return;
+        float* q0 = Query(in tile, row), q1 = Query(in tile, Math.Min(row + 1, rows - 1));
+        float* q2 = Query(in tile, Math.Min(row + 2, rows - 1)), q3 = Query(in tile, Math.Min(row + 3, rows - 1));
+        for (int i = 0; i < count; i++) AttentionBlock.Score(q0, q1, q2, q3, k[i], _pages.Layer.KeyLength, weights + (PageTokens * i), NextKeys(in tile, row, page + i, lastPage));
+
+        // Where there is no second page, the mask of slots hides whatever its scores are.
+        softmax.Soften(in _scoring, page * PageTokens, row, here, weights);
+
+        // Rows behind the last are those of the next token, in a tree.
+        new Span<float>(weights + (here * Keys), (Block - here) * Keys).Clear();
+        for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, softmax.Output + ((nint)row * stride), NextValues(in tile, row, page + i, lastPage));
     }
 
     // What the first queries ask for, of the page after the next one, is there for all others.

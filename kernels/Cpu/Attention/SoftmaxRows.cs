@@ -36,9 +36,9 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
         int rows = tile.Tokens * group;
         for (int row = 0; row < rows; row++)
         {
-            int head = (tile.Head * group) + (row % group), token = tile.FirstToken + (row / group);
+            int head = (tile.Head * group) + (row % group);
             (_maxima[row], _sums[row]) = scoring.Sinks == null ? (float.NegativeInfinity, 0) : (scoring.Sinks[head], 1);
-            _queries[row] = scoring.Row(tile.Run, tile.Run.FirstSlot + token, batch.Seen(tile.Run.FirstRow + token), head);
+            _queries[row] = scoring.Row(tile.Run, batch.Position(tile.Run, tile.FirstToken + (row / group)), head);
         }
 
         // Products go over whole blocks of rows.

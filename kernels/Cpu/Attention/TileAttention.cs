@@ -45,13 +45,18 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
 
     private readonly long WeightTileBytes => PaddedRows / Sixteen * Bytes(Keys);
 
-    /// <summary>Whether heads of these lengths fill tiles, and some sequence has queries enough to be worth them.</summary>
+    /// <summary>Whether heads of these lengths fill tiles, some sequence has queries enough to be worth them, and none has a tree.</summary>
     public static bool Serves(KvLayer layer, int heads, ReadOnlySpan<SequenceRun> runs)
     {
         if (layer.KeyLength % TileLayout.StepColumns != 0) return false;
+        bool serves = false;
         foreach (SequenceRun run in runs)
-            if (run.Count * (heads / layer.Heads) >= Pair) return true;
-        return false;
+        {
+            if (run.TreeSlot != SequenceRun.NoTree) return false;
+            serves |= run.Count * (heads / layer.Heads) >= Pair;
+        }
+
+        return serves;
     }
 
     public readonly void Run(int from, int to, int worker)

@@ -32,7 +32,13 @@ public sealed class SpeculationDistributionTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Chains))]
-    public async Task Texts_that_were_speculated_have_the_chances_of_the_target_alone(string chain)
+    public Task Texts_that_were_speculated_have_the_chances_of_the_target_alone(string chain) => Compare(chain, branches: 1);
+
+    [Theory]
+    [MemberData(nameof(Chains))]
+    public Task And_so_have_those_of_trees(string chain) => Compare(chain, branches: 2);
+
+    private async Task Compare(string chain, int branches)
     {
         SamplingOptions sampling = Options[chain];
         using QuernModel target = Load(_file), draft = Load(_similar);
@@ -41,7 +47,7 @@ public sealed class SpeculationDistributionTests : IDisposable
         Dictionary<(int, int, int, int), int> places = texts.Select((text, i) => (text, i)).ToDictionary(pair => pair.text, pair => pair.i);
         int[] seen = new int[texts.Length];
         await using InferenceEngine engine = new(
-            target, new EngineOptions { MaxSequences = 3 * SamplesOfRequest, QueueCapacity = 64, Speculation = new SpeculationOptions { Draft = draft, MaxTokens = 3, Adaptive = false } });
+            target, new EngineOptions { MaxSequences = 3 * SamplesOfRequest, QueueCapacity = 64, Speculation = new SpeculationOptions { Draft = draft, MaxTokens = 3, Branches = branches, Adaptive = false } });
         int requests = GoodnessOfFit.Draws(8_000) / SamplesOfRequest;
         await Parallel.ForEachAsync(Enumerable.Range(0, requests), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (request, cancellation) =>
         {
