@@ -8,7 +8,7 @@ namespace Quern.Benchmarks.Serving;
 /// <summary>What adaptive speculation gives on a model and a draft, on texts of the model itself: plain decoding and each kind of proposals in turns, every one by an engine of its own that lives for a round of texts.</summary>
 internal static class SpeculationPair
 {
-    private const int Tokens = 250, Rounds = 4;
+    private const int Tokens = 250, Rounds = 21;
 
     private static readonly string[] Prompts =
     [

@@ -63,6 +63,9 @@ internal sealed class EngineSequence
     /// <summary>Tokens that are not.</summary>
     public int Pending => _length - Computed;
 
+    /// <summary>Whether tokens of it are computed again because what was proposed behind them was not right: a state goes back to the beginning of a page.</summary>
+    public bool Recomputes { get; private set; }
+
     /// <summary>Tokens of the pass that is being made.</summary>
     public int Scheduled { get; set; }
 
@@ -106,6 +109,7 @@ internal sealed class EngineSequence
         Proposal?.Clear();
         Pages.TryResize(0);
         Computed = 0;
+        Recomputes = false;
     }
 
     /// <summary>The pass is done.</summary>
@@ -117,7 +121,13 @@ internal sealed class EngineSequence
             // What was proposed and not kept leaves no page behind, and no state.
             if (!proposal.IsChain) KeepInPlace(proposal, Computed - proposal.Kept.Length);
             Pages.TryResize(Computed);
-            Computed = _model.Kept(Computed, Computed - Scheduled + 1 + proposal.Count);
+            int kept = Computed;
+            Computed = _model.Kept(kept, kept - Scheduled + 1 + proposal.Count);
+            Recomputes = Computed < kept;
+        }
+        else
+        {
+            Recomputes &= Pending > 0;
         }
 
         if (publish) Pages.Publish(_tokens.AsSpan(0, Computed));

@@ -221,13 +221,14 @@ public sealed class InferenceEngine : IAsyncDisposable
             return;
         }
 
-        int row = 0, prompts = 0;
+        int row = 0, prompts = 0, again = 0;
         long generated = _meters.GeneratedTokens;
         long computed = Stopwatch.GetTimestamp();
         foreach (EngineSequence sequence in _scheduler.Step)
         {
             int proposed = sequence.Pending == sequence.Scheduled ? sequence.Proposal?.Count ?? 0 : 0;
             if (sequence.Scheduled > 1) prompts++;
+            if (sequence.Recomputes) again++;
             if (proposed > 0)
             {
                 ChooseProposed(sequence, logits.FirstRows(row + proposed + 1).AsSpan()[(row * Model.VocabularySize)..]);
@@ -239,7 +240,9 @@ public sealed class InferenceEngine : IAsyncDisposable
             if (sequence.Pending == 0) Choose(sequence, logits.Row(row++));
         }
 
-        if (prompts == 0) _speculator?.Learn(batch.TokenCount, computed - scheduled, (int)(_meters.GeneratedTokens - generated));
+        if (again > 0) _speculator?.Recomputed(computed - scheduled, (int)(_meters.GeneratedTokens - generated));
+        else if (prompts > 0) _speculator?.Passed(computed - scheduled);
+        else _speculator?.Learn(batch.TokenCount, computed - scheduled, (int)(_meters.GeneratedTokens - generated));
         _meters.Step(batch.TokenCount, scheduled - start, Stopwatch.GetTimestamp() - scheduled);
     }
 

@@ -21,11 +21,14 @@ internal static class DraftLengths
     /// <param name="draftSeconds">D, of chains.</param>
     /// <param name="branches">b; 1 for chains only.</param>
     /// <param name="treeSeconds">D, of trees.</param>
-    public static void Choose(List<Proposal> proposals, ReadOnlySpan<int> most, int others, int budget, StepCosts costs, double draftSeconds, int branches = 1, double treeSeconds = 0)
+    /// <returns>The tokens in a second that are expected, against those without proposals; at least 1.</returns>
+    public static double Choose(List<Proposal> proposals, ReadOnlySpan<int> most, int others, int budget, StepCosts costs, double draftSeconds, int branches = 1, double treeSeconds = 0)
     {
         double trees = branches > 1 ? ChooseShape(proposals, most, others, budget, costs, treeSeconds, branches) : 0;
         double chains = ChooseShape(proposals, most, others, budget, costs, draftSeconds, 1);
         if (trees > chains) ChooseShape(proposals, most, others, budget, costs, treeSeconds, branches);
+        int plain = others + proposals.Count;
+        return Math.Max(1, Math.Max(trees, chains) * costs[plain] / plain);
     }
 
     // Returns tokens in a second.

@@ -7,6 +7,12 @@ internal interface IDrafter : IDisposable
     /// <param name="branches">Branches of the proposals; 1 for chains.</param>
     double SecondsPerToken(int branches);
 
+    /// <summary>Seconds that have to be spent before the first proposal for a sequence, on reading its text; 0 once that is done.</summary>
+    double SecondsToRead(EngineSequence sequence) => 0;
+
+    /// <summary>Seconds of the last <see cref="Propose"/> that were spent so.</summary>
+    double ReadingSeconds => 0;
+
     /// <summary>Whether it may have a proposal for a sequence now; costs nothing to ask.</summary>
     bool CanPropose(EngineSequence sequence);
 

@@ -10,6 +10,8 @@ namespace Quern.Engine;
 /// </summary>
 internal sealed class ModelDrafter : IDrafter
 {
+    private const int TokensToLearn = 16;
+
     private readonly QuernModel _draft;
     private readonly Batch _batch;
     private readonly TensorBuffer _logits;
@@ -19,6 +21,7 @@ internal sealed class ModelDrafter : IDrafter
     private readonly List<EngineSequence> _going = [];
     private readonly int _branches;
     private readonly double[] _seconds = new double[2]; // of chains, of trees
+    private double _secondsToRead; // a token of a text
     // Not the target's random numbers: what it tests with must not be what was drawn with.
     private Xoshiro256 _random = new(0x9E3779B97F4A7C15);
 
@@ -35,13 +38,24 @@ internal sealed class ModelDrafter : IDrafter
 
     public double SecondsPerToken(int branches) => _seconds[branches > 1 ? 1 : 0];
 
+    public double SecondsToRead(EngineSequence sequence) => Unread(sequence) * _secondsToRead;
+
+    public double ReadingSeconds { get; private set; }
+
     public bool CanPropose(EngineSequence sequence) => sequence.Tokens.Length < _draft.ContextLength;
 
     public void Propose(List<EngineSequence> sequences)
     {
         _going.Clear();
+        long begin = Stopwatch.GetTimestamp();
+        int read = 0;
         foreach (EngineSequence sequence in sequences)
+        {
+            read += Unread(sequence);
             if (sequence.Proposal!.Wanted > 0 && Begin(sequence)) _going.Add(sequence);
+        }
+
+        ReadingSeconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
         for (int level = 1; _going.Count > 0; level++)
         {
             long start = Stopwatch.GetTimestamp();
@@ -58,6 +72,7 @@ internal sealed class ModelDrafter : IDrafter
 
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             if (level > 1 || known == 0) known = StepCosts.Learnt(known, seconds);
+            else if (read > 0) ReadingSeconds += Math.Max(0, seconds - known);
             for (int i = _going.Count - 1; i >= 0; i--)
             {
                 Proposal proposal = _going[i].Proposal!;
@@ -66,7 +81,12 @@ internal sealed class ModelDrafter : IDrafter
                 _going.RemoveAt(i);
             }
         }
+
+        if (read > TokensToLearn) _secondsToRead = StepCosts.Learnt(_secondsToRead, ReadingSeconds / read);
     }
+
+    // Tokens that have to be computed beside those that a step brings anyhow.
+    private int Unread(EngineSequence sequence) => _drafts.ContainsKey(sequence) ? 0 : sequence.Tokens.Length - 1;
 
     public void Keep(EngineSequence sequence, int tokens)
     {

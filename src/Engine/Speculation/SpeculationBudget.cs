@@ -4,6 +4,7 @@ namespace Quern.Engine;
 /// What speculation may lose. A step with proposals costs c seconds and brings m tokens that would have cost p each without: it loses c − m p, or wins. Losses are allowed up to
 /// <see cref="Share"/> of all time and <see cref="FirstTokens"/> plain tokens; above that nothing is proposed, until time has passed. So a drafter that is never right is tried again and again, ever
 /// for the same share: with l the most that one step loses, n tokens take at most ((n + <see cref="FirstTokens"/>) p + l) / (1 − <see cref="Share"/>). Winnings make up for losses, but few are kept for later ones: text changes.
+/// What a draft model spends on reading a text once is not counted: it is spent only where it is expected to be won back on that text (<see cref="Speculator"/>).
 /// </summary>
 internal sealed class SpeculationBudget
 {

@@ -33,7 +33,8 @@ internal sealed class Speculator : IDisposable
         _most = new int[maxSequences];
     }
 
-    private const int RowsOfAll = 48, StepsBetweenPlain = 64;
+    // What a text brings is looked at so many tokens ahead: few are longer.
+    private const int RowsOfAll = 48, StepsBetweenPlain = 64, TokensAhead = 128;
     private const double Memory = 0.98;
 
     /// <summary>The most proposed tokens of a step.</summary>
@@ -79,8 +80,19 @@ internal sealed class Speculator : IDisposable
             return;
         }
 
-        if (_options.Adaptive) DraftLengths.Choose(_proposals, _most.AsSpan(0, _proposals.Count), others, Rows, _costs, _drafter.SecondsPerToken(1), _branches, _drafter.SecondsPerToken(_branches));
-        else Fill();
+        if (_options.Adaptive)
+        {
+            double speedUp = DraftLengths.Choose(_proposals, _most.AsSpan(0, _proposals.Count), others, Rows, _costs, _drafter.SecondsPerToken(1), _branches, _drafter.SecondsPerToken(_branches));
+            // A text is read where what is expected to be won on its next tokens is more than that costs.
+            double won = (1 - (1 / speedUp)) * _costs[_plain] / _plain;
+            foreach (EngineSequence sequence in _sequences)
+                if (_drafter.SecondsToRead(sequence) > won * Math.Min(TokensAhead, sequence.MostProposed + 1)) sequence.Proposal!.Wanted = 0;
+        }
+        else
+        {
+            Fill();
+        }
+
         for (int i = _sequences.Count - 1; i >= 0; i--)
         {
             // What is not tried is worth another try in time.
@@ -92,7 +104,7 @@ internal sealed class Speculator : IDisposable
         if (_sequences.Count == 0) return;
         long start = Stopwatch.GetTimestamp();
         _drafter.Propose(_sequences);
-        _drafting = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        _drafting = Stopwatch.GetElapsedTime(start).TotalSeconds - _drafter.ReadingSeconds;
     }
 
     /// <summary>What became of a proposal.</summary>
@@ -118,6 +130,18 @@ internal sealed class Speculator : IDisposable
         _sincePlain = _sequences.Count == 0 ? 0 : _sincePlain + 1;
         if (_sequences.Count == 0) _budget.Passed(seconds);
         else if (_costs.Knows(_plain)) _budget.Tried(seconds + _drafting, chosen, _costs[_plain] / _plain);
+    }
+
+    /// <summary>A step with prompts was made.</summary>
+    /// <param name="ticks">Time of the pass.</param>
+    public void Passed(long ticks) => _budget.Passed((double)ticks / Stopwatch.Frequency);
+
+    /// <summary>A step was made in which tokens were computed again because of what had been proposed behind them.</summary>
+    /// <param name="ticks">Time of the pass.</param>
+    /// <param name="chosen">Tokens that came out.</param>
+    public void Recomputed(long ticks, int chosen)
+    {
+        if (_plain > 0 && _costs.Knows(_plain)) _budget.Tried((double)ticks / Stopwatch.Frequency, chosen, _costs[_plain] / _plain);
     }
 
     /// <summary>A sequence has ended, or is another one now.</summary>
