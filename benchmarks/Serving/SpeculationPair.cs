@@ -5,10 +5,10 @@ using Quern.Kernels.Cpu;
 
 namespace Quern.Benchmarks.Serving;
 
-/// <summary>What adaptive speculation gives on a model and a draft, on texts of the model itself: plain decoding and each kind of proposals in turns, every one by an engine of its own that lives for a round of texts.</summary>
+/// <summary>What adaptive speculation gives on a model and a draft, on texts of the model itself: plain decoding, twice, and each kind of proposals in turns, every one by an engine of its own that lives for a round of texts.</summary>
 internal static class SpeculationPair
 {
-    private const int Tokens = 250, Rounds = 21;
+    private const int Tokens = 250, Rounds = 61;
 
     private static readonly string[] Prompts =
     [
@@ -30,7 +30,7 @@ internal static class SpeculationPair
             [
                 ("none", null), ("ngram", new()), ("ngram, trees of 2", new() { Branches = 2 }), ("suffix", new() { RememberedTokens = 10_000 }), ("suffix, trees of 2", new() { RememberedTokens = 10_000, Branches = 2 }),
                 ("model", new() { Draft = draft }), ("model, trees of 2", new() { Draft = draft, Branches = 2 }), ("model, trees of 3", new() { Draft = draft, Branches = 3 }),
-                ("model, always 4", new() { Draft = draft, MaxTokens = 4, Adaptive = false }), ("model, always 4 levels of 2", new() { Draft = draft, MaxTokens = 4, Branches = 2, Adaptive = false }),
+                ("model, always 4", new() { Draft = draft, MaxTokens = 4, Adaptive = false }), ("model, always 4 levels of 2", new() { Draft = draft, MaxTokens = 4, Branches = 2, Adaptive = false }), ("none, again", null),
             ];
             List<double>[] speeds = [.. kinds.Select(_ => new List<double>())];
             EngineStatistics[] last = new EngineStatistics[kinds.Length];
