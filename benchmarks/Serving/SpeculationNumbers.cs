@@ -12,7 +12,7 @@ namespace Quern.Benchmarks.Serving;
 /// </summary>
 internal static class SpeculationNumbers
 {
-    private const int Tokens = 96, Rounds = 3;
+    private const int Tokens = 96, Rounds = 9;
     private static readonly (double Acceptance, int Length, int Branches)[] Settings = [(0.6, 2, 1), (0.8, 2, 1), (0.8, 4, 1), (0.8, 7, 1), (0.9, 4, 1), (1, 4, 1), (0.6, 4, 1), (0.75, 4, 2), (0.82, 4, 3)];
 
     /// <summary>Prints a Markdown table.</summary>
