@@ -55,12 +55,13 @@ internal static class RunCommand
             using QuernModel loaded = ModelArguments.Load(terminal, path, model.Read(result));
             SpeculationOptions? proposing = speculation.Read(result, terminal, loaded, path);
             using QuernModel? draft = proposing?.Draft;
-            return Run(terminal, path, loaded, text, Pieces(terminal, loaded, text, options, proposing), result.GetValue(json));
+            EngineStatistics? engine = null;
+            return Run(terminal, path, loaded, text, Pieces(terminal, loaded, text, options, proposing, end => engine = end), () => engine, result.GetValue(json));
         });
         return command;
     }
 
-    private static IEnumerable<GeneratedText> Pieces(Terminal terminal, QuernModel model, string prompt, GenerationOptions options, SpeculationOptions? speculation)
+    private static IEnumerable<GeneratedText> Pieces(Terminal terminal, QuernModel model, string prompt, GenerationOptions options, SpeculationOptions? speculation, Action<EngineStatistics> atEnd)
     {
         if (speculation is null)
         {
@@ -76,11 +77,12 @@ internal static class RunCommand
         }
         finally
         {
+            atEnd(engine.Statistics);
             engine.DisposeAsync().AsTask().GetAwaiter().GetResult();
         }
     }
 
-    private static int Run(Terminal terminal, string path, QuernModel model, string prompt, IEnumerable<GeneratedText> pieces, bool json)
+    private static int Run(Terminal terminal, string path, QuernModel model, string prompt, IEnumerable<GeneratedText> pieces, Func<EngineStatistics?> engine, bool json)
     {
         StringBuilder text = new();
         List<int> tokens = [];
@@ -96,7 +98,7 @@ internal static class RunCommand
         }
 
         GenerationStatistics cost = last.Statistics!.Value;
-        RunStatistics statistics = RunStatistics.Of(model, cost);
+        RunStatistics statistics = RunStatistics.Of(model, cost, engine() ?? default);
         string finish = last.Finish!.Value.ToString().ToLowerInvariant();
         if (json)
         {

@@ -10,14 +10,15 @@ internal sealed record RunReport(
 /// <summary>What a run cost.</summary>
 internal sealed record RunStatistics(
     int PromptTokens, double PromptSeconds, double PromptTokensPerSecond, int GeneratedTokens, double GenerationSeconds, double TokensPerSecond,
-    long ProposedTokens, long AcceptedTokens, double LoadSeconds, long ResidentBytes, long WeightBytes, long CacheBytes)
+    long ProposedTokens, long AcceptedTokens, double MeanAcceptedLength, double SpeedUp, double LoadSeconds, long ResidentBytes, long WeightBytes, long CacheBytes)
 {
-    public static RunStatistics Of(QuernModel model, GenerationStatistics statistics)
+    public static RunStatistics Of(QuernModel model, GenerationStatistics statistics, EngineStatistics engine)
     {
         using Process process = Process.GetCurrentProcess();
         return new RunStatistics(
             statistics.PromptTokens, Round(statistics.PromptTime.TotalSeconds), Round(statistics.PromptTokensPerSecond), statistics.GeneratedTokens,
-            Round(statistics.DecodeTime.TotalSeconds), Round(statistics.TokensPerSecond), statistics.ProposedTokens, statistics.AcceptedTokens, Round(model.LoadTime.TotalSeconds), process.WorkingSet64,
+            Round(statistics.DecodeTime.TotalSeconds), Round(statistics.TokensPerSecond), statistics.ProposedTokens, statistics.AcceptedTokens,
+            Round(engine.AcceptedTokens / Math.Max(1.0, engine.Proposals)), Round(engine.SpeedUp), Round(model.LoadTime.TotalSeconds), process.WorkingSet64,
             model.WeightBytes, model.CacheBytes);
     }
 
@@ -27,7 +28,7 @@ internal sealed record RunStatistics(
         TextTable table = new(false, true, true, false);
         table.Add("prompt", $"{PromptTokens} tokens", $"{Units.Rate(PromptTokensPerSecond)} tok/s");
         table.Add("generated", $"{GeneratedTokens} tokens", $"{Units.Rate(TokensPerSecond)} tok/s", $"ended by {finish}");
-        if (ProposedTokens > 0) table.Add("proposed", $"{ProposedTokens} tokens", $"{100.0 * AcceptedTokens / ProposedTokens:F1} %", "kept");
+        if (ProposedTokens > 0) table.Add("proposed", $"{ProposedTokens} tokens", $"{100.0 * AcceptedTokens / ProposedTokens:F1} %", $"kept, {MeanAcceptedLength:F1} at a time{(SpeedUp > 0 ? $"; {SpeedUp:F2} times as fast as without" : "")}");
         table.Add("load", Units.Seconds(TimeSpan.FromSeconds(LoadSeconds)));
         table.Add("memory", Units.Bytes(ResidentBytes), "resident", $"weights {Units.Bytes(WeightBytes)}, cache {Units.Bytes(CacheBytes)}");
         table.Write(writer);

@@ -14,8 +14,10 @@ namespace Quern.Engine;
 /// <param name="Preemptions">How often a sequence lost its pages to another.</param>
 /// <param name="ProposedTokens">Tokens proposed by speculation.</param>
 /// <param name="AcceptedTokens">Those of them that the model kept.</param>
+/// <param name="Proposals">How often tokens were proposed for a sequence: <paramref name="AcceptedTokens"/> / this is the mean accepted length, to which the model's own token comes.</param>
+/// <param name="SpeedUp">How much faster tokens came than without speculation, by what steps without took in the same process; 0 until both are known, as where nothing is proposed or proposals are not adaptive.</param>
 /// <param name="SchedulingTime">Time of deciding what steps compute: what the engine adds to the model.</param>
 /// <param name="ComputingTime">Time in the model and in samplers.</param>
 public readonly record struct EngineStatistics(
     int Running, int Waiting, int Pages, int PagesHeld, int PagesKnown, long Steps, long ComputedTokens, long BegunTokens, long CachedTokens, long GeneratedTokens, long Preemptions, long ProposedTokens, long AcceptedTokens,
-    TimeSpan SchedulingTime, TimeSpan ComputingTime);
+    long Proposals, double SpeedUp, TimeSpan SchedulingTime, TimeSpan ComputingTime);

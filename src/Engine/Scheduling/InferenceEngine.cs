@@ -75,7 +75,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             return new EngineStatistics(
                 _scheduler.RunningCount, waiting + _scheduler.WaitingCount, Model.Pages.Count, Model.Pages.Count - Model.Pages.FreeCount, Model.Pages.KnownCount,
                 _meters.Steps, _meters.ComputedTokens, _scheduler.BegunTokens, _scheduler.CachedTokens, _meters.GeneratedTokens, _scheduler.Preemptions, _speculator?.Proposed ?? 0, _speculator?.Accepted ?? 0,
-                Stopwatch.GetElapsedTime(0, _meters.ScheduleTicks), Stopwatch.GetElapsedTime(0, _meters.ComputeTicks));
+                _speculator?.Proposals ?? 0, _speculator?.SpeedUp ?? 0, Stopwatch.GetElapsedTime(0, _meters.ScheduleTicks), Stopwatch.GetElapsedTime(0, _meters.ComputeTicks));
         }
     }
 

@@ -15,6 +15,8 @@ internal sealed class Speculator : IDisposable
     private int _plain;
     private int _sincePlain;
     private double _drafting;
+    private double _withSeconds;
+    private double _withoutSeconds;
     private readonly int _branches;
     private readonly int _mostTokens;
     private double _chains = AcceptanceRate.First;
@@ -48,6 +50,12 @@ internal sealed class Speculator : IDisposable
 
     /// <summary>Those of them that were right.</summary>
     public long Accepted { get; private set; }
+
+    /// <summary>How often tokens were proposed for a sequence.</summary>
+    public long Proposals { get; private set; }
+
+    /// <summary>Time that the tokens of all steps would have taken without proposals, by that time; 0 before anything was proposed and compared.</summary>
+    public double SpeedUp => _withoutSeconds > 0 ? _withoutSeconds / _withSeconds : 0;
 
     /// <summary>Fills the proposals of those sequences that are about to get their next token.</summary>
     public void Propose(List<EngineSequence> running)
@@ -111,6 +119,7 @@ internal sealed class Speculator : IDisposable
     public void Learn(EngineSequence sequence, int before)
     {
         Proposal proposal = sequence.Proposal!;
+        Proposals++;
         Proposed += proposal.Count;
         Accepted += proposal.Kept.Length;
         proposal.Learn();
@@ -129,7 +138,18 @@ internal sealed class Speculator : IDisposable
         _costs.Learn(tokens, seconds);
         _sincePlain = _sequences.Count == 0 ? 0 : _sincePlain + 1;
         if (_sequences.Count == 0) _budget.Passed(seconds);
-        else if (_costs.Knows(_plain)) _budget.Tried(seconds + _drafting, chosen, _costs[_plain] / _plain);
+        else if (_costs.Knows(_plain)) Tried(seconds + _drafting, _drafter.ReadingSeconds, chosen);
+        if (_sequences.Count > 0 || _withoutSeconds == 0) return;
+        _withSeconds += seconds;
+        _withoutSeconds += seconds;
+    }
+
+    private void Tried(double seconds, double readingSeconds, int chosen)
+    {
+        double plain = _costs[_plain] / _plain;
+        _budget.Tried(seconds, chosen, plain);
+        _withSeconds += seconds + readingSeconds;
+        _withoutSeconds += chosen * plain;
     }
 
     /// <summary>A step with prompts was made.</summary>
@@ -141,7 +161,7 @@ internal sealed class Speculator : IDisposable
     /// <param name="chosen">Tokens that came out.</param>
     public void Recomputed(long ticks, int chosen)
     {
-        if (_plain > 0 && _costs.Knows(_plain)) _budget.Tried((double)ticks / Stopwatch.Frequency, chosen, _costs[_plain] / _plain);
+        if (_plain > 0 && _costs.Knows(_plain)) Tried((double)ticks / Stopwatch.Frequency, 0, chosen);
     }
 
     /// <summary>A sequence has ended, or is another one now.</summary>

@@ -127,6 +127,19 @@ public sealed class SpeculationTests : IDisposable
         await foreach (GeneratedText piece in engine.Submit([4, 5, 6], options).ReadAsync()) Assert.NotNull(piece.Text);
         Assert.Equal(engine.Statistics.ProposedTokens, engine.Statistics.AcceptedTokens);
         Assert.Equal(11, engine.Statistics.Steps); // the prompt, then five tokens a step
+        Assert.Equal((10, 0), (engine.Statistics.Proposals, engine.Statistics.SpeedUp)); // steps without, to compare with, are made by adaptive speculation only
+    }
+
+    [Fact]
+    public async Task Adaptive_speculation_compares_itself_with_steps_without()
+    {
+        using QuernModel target = Load(_file);
+        GenerationOptions options = new() { MaxTokens = 80, IgnoreEos = true, Sampling = new SamplingOptions { Temperature = 0 } };
+        ForestDrafter drafter = new([[4, 5, 6, .. Alone(target, [4, 5, 6], options).Tokens]], 1);
+        await using InferenceEngine engine = new(target, new EngineOptions { Speculation = new SpeculationOptions() }, drafter);
+        await foreach (GeneratedText piece in engine.Submit([4, 5, 6], options).ReadAsync()) Assert.NotNull(piece.Text);
+        Assert.InRange(engine.Statistics.Proposals, 1, engine.Statistics.Steps);
+        Assert.InRange(engine.Statistics.SpeedUp, 0.001, 9);
     }
 
     [Fact]
