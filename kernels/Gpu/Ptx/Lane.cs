@@ -62,9 +62,11 @@ internal static class Lane
     {
         if (CudaAsm.IsSupported)
         {
-            Input<ulong> address = memory.Address + (ulong)offset;
+            // The address goes in as two words: the assembler keeps a parameter of 64 bits in local memory.
+            ulong address = memory.Address + (ulong)offset;
+            Input<uint> lower = (uint)address, upper = (uint)(address >> 32);
             Output<uint> x = default, y = default, z = default, w = default;
-            CudaAsm.EmitRef("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];", ref x, ref y, ref z, ref w, ref address);
+            CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%4, %5}; ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [a]; }", ref x, ref y, ref z, ref w, ref lower, ref upper);
             return new Uint4 { X = x.Value, Y = y.Value, Z = z.Value, W = w.Value };
         }
 
@@ -109,6 +111,19 @@ internal static class Lane
 
     /// <summary>bfloat16 in the low half of a word, to binary32.</summary>
     public static float FromBrain(uint bits) => Interop.IntAsFloat(bits << 16);
+
+    /// <summary>The nearest integer, halves to the even one.</summary>
+    public static int Round(float x)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("cvt.rni.s32.f32 %0, %1;", out int whole, x);
+            return whole;
+        }
+
+        // Adding 1.5 · 2^23 leaves no bits behind the point.
+        return (int)((x + 12582912f) - 12582912f);
+    }
 
     /// <summary>1 / √x.</summary>
     public static float Rsqrt(float x)
