@@ -89,7 +89,8 @@ internal static class FloatGemv<TFormat, TTokens>
         GemvSums.Store<TTokens>(memory, a.Tokens, part, row, sums);
     }
 
-    private static Float8 Activations(DeviceMemory memory, GemvArguments a, int token, int unit)
+    /// <summary>Sixteen bytes of weights' worth of a token's activations; tokens that are not there repeat the last one.</summary>
+    public static Float8 Activations(DeviceMemory memory, GemvArguments a, int token, int unit)
     {
         ArrayView<Uint4> words = memory.Bytes.Cast<Uint4>();
         long place = a.X.Row(IntrinsicMath.Min(token, a.Tokens - 1)) >> 2;
@@ -109,7 +110,8 @@ internal static class FloatGemv<TFormat, TTokens>
         V7 = Interop.IntAsFloat(high.W),
     };
 
-    private static float Dot(Float8 w, Float8 x)
+    /// <summary>The product of as many values as 16 bytes of weights hold.</summary>
+    public static float Dot(Float8 w, Float8 x)
     {
         float sum = (w.V0 * x.V0) + (w.V1 * x.V1) + (w.V2 * x.V2) + (w.V3 * x.V3);
         if (default(TFormat).Values == 8) sum += (w.V4 * x.V4) + (w.V5 * x.V5) + (w.V6 * x.V6) + (w.V7 * x.V7);
