@@ -111,12 +111,13 @@ internal struct GemvSums
 
     private static void StoreToken(DeviceMemory memory, int tokens, GemvPart part, int row, int token, float a, float b)
     {
+        if (token >= tokens) return;
         a = Lane.WarpSum(a);
         b = Lane.WarpSum(b);
 
         // Lane 0 writes the first row and lane 1 the second.
         int lane = ILGPU.Group.IdxX & 31, mine = row + lane;
-        if (lane > 1 || token >= tokens || mine >= part.Weights.Rows) return;
+        if (lane > 1 || mine >= part.Weights.Rows) return;
         float value = lane == 0 ? a : b;
         if (part.Bias >= 0) value += memory.Floats[(part.Bias >> 2) + mine];
         memory.Floats[part.Y.Row(token) + mine] = value;

@@ -1,48 +1,53 @@
-using ILGPU.Runtime;
+using Quern.Kernels.Gpu.Experts;
+using Quern.Kernels.Gpu.Ops;
 using Quern.Kernels.Gpu.Weights;
-using GemvLaunch = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, Quern.Kernels.Gpu.DeviceMemory, Quern.Kernels.Gpu.MatMul.GemvArguments>;
 
 namespace Quern.Kernels.Gpu.MatMul;
 
-
-/// <summary>The kernels that read one layout of weights, each compiled when it is first needed.</summary>
-internal abstract class WeightKernels(GpuDevice device)
+/// <summary>The kernels that read one layout of weights.</summary>
+internal abstract class WeightKernels
 {
     /// <summary>Most tokens of one launch of <see cref="Gemv"/>.</summary>
     public const int MostTokens = 8;
 
-    private GemvLaunch? _one;
-    private GemvLaunch? _two;
-    private GemvLaunch? _four;
-    private GemvLaunch? _eight;
+    /// <summary>Looks rows up.</summary>
+    public abstract GpuKernel<EmbedArguments> Embed { get; }
 
-    protected GpuDevice Device { get; } = device;
+    /// <summary>The product of routed pairs with their experts.</summary>
+    public abstract GpuKernel<ExpertArguments> Experts { get; }
 
     /// <summary>The product with up to <see cref="MostTokens"/> tokens.</summary>
-    public GemvLaunch Gemv(int tokens) => tokens switch
-    {
-        1 => _one ??= LoadGemv<OneToken>(),
-        2 => _two ??= LoadGemv<TwoTokens>(),
-        <= 4 => _four ??= LoadGemv<FourTokens>(),
-        _ => _eight ??= LoadGemv<EightTokens>(),
-    };
-
-    protected abstract GemvLaunch LoadGemv<TTokens>()
-        where TTokens : unmanaged, ITokenCount;
+    public abstract GpuKernel<GemvArguments> Gemv(int tokens);
 }
 
 /// <summary>Those of a block format.</summary>
-internal sealed class BlockKernels<T>(GpuDevice device) : WeightKernels(device)
+internal sealed class BlockKernels<T>(GpuDevice device) : WeightKernels
     where T : unmanaged, IBlockFormat
 {
-    protected override GemvLaunch LoadGemv<TTokens>() =>
-        Device.Accelerator.LoadKernel<DeviceMemory, GemvArguments>(BlockGemv<T, TTokens>.Kernel);
+    private readonly GpuKernel<GemvArguments> _one = new(device, BlockGemv<T, OneToken>.Kernel);
+    private readonly GpuKernel<GemvArguments> _two = new(device, BlockGemv<T, TwoTokens>.Kernel);
+    private readonly GpuKernel<GemvArguments> _four = new(device, BlockGemv<T, FourTokens>.Kernel);
+    private readonly GpuKernel<GemvArguments> _eight = new(device, BlockGemv<T, EightTokens>.Kernel);
+
+    public override GpuKernel<EmbedArguments> Embed { get; } = new(device, EmbedBlocks<T>.Kernel);
+
+    public override GpuKernel<ExpertArguments> Experts { get; } = new(device, BlockExperts<T>.Kernel);
+
+    public override GpuKernel<GemvArguments> Gemv(int tokens) => tokens switch { 1 => _one, 2 => _two, <= 4 => _four, _ => _eight };
 }
 
 /// <summary>Those of a floating-point format.</summary>
-internal sealed class FloatKernels<T>(GpuDevice device) : WeightKernels(device)
+internal sealed class FloatKernels<T>(GpuDevice device) : WeightKernels
     where T : unmanaged, IFloatFormat
 {
-    protected override GemvLaunch LoadGemv<TTokens>() =>
-        Device.Accelerator.LoadKernel<DeviceMemory, GemvArguments>(FloatGemv<T, TTokens>.Kernel);
+    private readonly GpuKernel<GemvArguments> _one = new(device, FloatGemv<T, OneToken>.Kernel);
+    private readonly GpuKernel<GemvArguments> _two = new(device, FloatGemv<T, TwoTokens>.Kernel);
+    private readonly GpuKernel<GemvArguments> _four = new(device, FloatGemv<T, FourTokens>.Kernel);
+    private readonly GpuKernel<GemvArguments> _eight = new(device, FloatGemv<T, EightTokens>.Kernel);
+
+    public override GpuKernel<EmbedArguments> Embed { get; } = new(device, EmbedFloats<T>.Kernel);
+
+    public override GpuKernel<ExpertArguments> Experts { get; } = new(device, FloatExperts<T>.Kernel);
+
+    public override GpuKernel<GemvArguments> Gemv(int tokens) => tokens switch { 1 => _one, 2 => _two, <= 4 => _four, _ => _eight };
 }
