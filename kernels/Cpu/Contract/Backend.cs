@@ -45,6 +45,12 @@ public abstract class Backend : IDisposable
     /// <param name="address">Stored blocks.</param>
     public abstract WeightVector BindVector(string name, WeightFormat format, int length, nint address);
 
+    /// <summary>Bytes that a cache may take where it does not lie in the machine's memory; null where it does.</summary>
+    public virtual long? CacheMemory => null;
+
+    /// <summary>Whether attention takes tokens of trees: see <see cref="Batch.AddTree"/>.</summary>
+    public virtual bool TakesTrees => true;
+
     /// <summary>Makes a cache of keys and values.</summary>
     public abstract KvCache CreateKvCache(KvLayout layout);
 
@@ -54,7 +60,33 @@ public abstract class Backend : IDisposable
     /// <summary>Begins a pass: every tensor that <see cref="Take"/> gave before is invalid from here.</summary>
     public abstract void BeginPass();
 
-    /// <summary>Takes an uninitialised tensor <c>[rows, cols]</c> that lives until the next <see cref="BeginPass"/>; its stride may exceed <paramref name="cols"/>.</summary>
+    /// <summary>Begins a pass over a batch. A back end whose memory is elsewhere brings the batch there, all at once.</summary>
+    public virtual void BeginPass(Batch batch) => BeginPass();
+
+    /// <summary>Says which layer the operations that follow belong to, until the next call; −1 for what lies around the layers. Called in ascending order.</summary>
+    /// <param name="layer">Layer number, or −1.</param>
+    /// <param name="stream">The residual stream: all that passes from layer to layer.</param>
+    public virtual void BeginLayer(int layer, Tensor stream)
+    {
+    }
+
+    /// <summary>Copies a tensor's values out of the back end's memory, rows without gaps.</summary>
+    /// <param name="source">[n, cols].</param>
+    /// <param name="destination">[n × cols].</param>
+    public virtual void Read(Tensor source, Span<float> destination)
+    {
+        for (int i = 0; i < source.Rows; i++) source.Row(i).CopyTo(destination[(i * source.Cols)..]);
+    }
+
+    /// <summary>Copies values into the back end's memory.</summary>
+    /// <param name="source">[n × cols], rows without gaps.</param>
+    /// <param name="destination">[n, cols].</param>
+    public virtual void Write(ReadOnlySpan<float> source, Tensor destination)
+    {
+        for (int i = 0; i < destination.Rows; i++) source.Slice(i * destination.Cols, destination.Cols).CopyTo(destination.Row(i));
+    }
+
+    /// <summary>Takes an uninitialised tensor <c>[rows, cols]</c> that lives until the next <see cref="BeginPass()"/>; its stride may exceed <paramref name="cols"/>.</summary>
     public abstract Tensor Take(int rows, int cols);
 
     /// <summary><c>y[i] = table[tokens[i]]</c>.</summary>

@@ -9,6 +9,14 @@ public abstract class TensorBuffer : IDisposable
     /// <summary>The dense tensor.</summary>
     public Tensor Tensor { get; }
 
+    /// <summary>
+    /// Rows as values of this process, for reading and for changing what was read: those of the tensor itself where they lie in this process's memory, otherwise a copy that holds until
+    /// the next call.
+    /// </summary>
+    /// <param name="first">First row.</param>
+    /// <param name="count">Number of rows.</param>
+    public virtual Span<float> Read(int first, int count) => Tensor.AsSpan().Slice(first * Tensor.Cols, count * Tensor.Cols);
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -13,7 +13,7 @@ namespace Quern.Kernels.Cpu;
 /// <param name="Rows">Outputs.</param>
 /// <param name="Cols">Inputs; a multiple of the format's block length.</param>
 /// <param name="Address">Address of the first block; rows follow each other without gaps.</param>
-public sealed record WeightMatrix(string Name, WeightFormat Format, int Count, int Rows, int Cols, nint Address)
+public record WeightMatrix(string Name, WeightFormat Format, int Count, int Rows, int Cols, nint Address)
 {
     /// <summary>A copy of the matrix in the order in which kernels read it, or null where they read it as stored.</summary>
     internal InterleavedWeights? Interleaved { get; init; }

@@ -63,11 +63,11 @@ internal sealed class ModelDrafter : IDrafter
             _batch.Clear();
             foreach (EngineSequence sequence in _going) Place(sequence);
             _draft.Forward(_batch, _logits.Tensor.FirstRows(_batch.OutputCount));
-            int row = 0;
+            Span<float> logits = _logits.Read(0, _batch.OutputCount);
             foreach (EngineSequence sequence in _going)
             {
-                if (sequence.Proposal!.Branches == 1) Draw(sequence, _logits.Tensor.Row(row++));
-                else Grow(sequence, ref row);
+                if (sequence.Proposal!.Branches == 1) Draw(sequence, Next(ref logits));
+                else Grow(sequence, ref logits);
             }
 
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -161,20 +161,27 @@ internal sealed class ModelDrafter : IDrafter
     }
 
     // What comes behind the nodes that were placed, or behind the text.
-    private void Grow(EngineSequence sequence, ref int row)
+    private void Grow(EngineSequence sequence, ref Span<float> rows)
     {
         Draft draft = _drafts[sequence];
         Span<TokenLogProbability> likely = stackalloc TokenLogProbability[sequence.Proposal!.Branches];
         int end = draft.Computed - draft.TreeSlot;
         for (int node = end == 0 ? -1 : draft.Grown; node < end; node++)
         {
-            Span<float> logits = _logits.Tensor.Row(row++);
+            Span<float> logits = Next(ref rows);
             sequence.Chooser.Exclude(logits);
             draft.Tree.Grow(node, likely[..LogProbabilities.Top(logits, likely)]);
             if (node < 0) break;
         }
 
         draft.Grown = end;
+    }
+
+    private Span<float> Next(ref Span<float> rows)
+    {
+        Span<float> row = rows[.._draft.VocabularySize];
+        rows = rows[_draft.VocabularySize..];
+        return row;
     }
 
     private void Draw(EngineSequence sequence, Span<float> logits)

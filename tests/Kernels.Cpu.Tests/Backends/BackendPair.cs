@@ -18,29 +18,29 @@ internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
     /// <summary>Two equal tensors of random values.</summary>
     public (Tensor Tested, Tensor Oracle) Values(int rows, int cols, float scale = 1)
     {
-        (Tensor a, Tensor b) = Empty(rows, cols);
-        for (int r = 0; r < rows; r++)
-        {
-            Span<float> row = a.Row(r);
-            for (int i = 0; i < cols; i++) row[i] = Normal() * scale;
-            row.CopyTo(b.Row(r));
-        }
-
-        return (a, b);
+        float[] values = new float[rows * cols];
+        for (int i = 0; i < values.Length; i++) values[i] = Normal() * scale;
+        return Filled(rows, cols, values);
     }
 
     /// <summary>Two tensors full of NaN.</summary>
     public (Tensor Tested, Tensor Oracle) Empty(int rows, int cols)
     {
-        (Tensor a, Tensor b) = (Tested.Take(rows, cols), Oracle.Take(rows, cols));
-        for (int r = 0; r < rows; r++)
-        {
-            a.Row(r).Fill(float.NaN);
-            b.Row(r).Fill(float.NaN);
-        }
-
-        return (a, b);
+        float[] values = new float[rows * cols];
+        values.AsSpan().Fill(float.NaN);
+        return Filled(rows, cols, values);
     }
+
+    /// <summary>The values of a tensor of the back end under test, rows without gaps.</summary>
+    public float[] Read(Tensor tested)
+    {
+        float[] values = new float[tested.Rows * tested.Cols];
+        Tested.Read(tested, values);
+        return values;
+    }
+
+    /// <summary>Gives the oracle the values that the back end under test has.</summary>
+    public void Share((Tensor Tested, Tensor Oracle) tensors) => Oracle.Write(Read(tensors.Tested), tensors.Oracle);
 
     /// <summary>The same random matrix bound to both.</summary>
     public (WeightMatrix Tested, WeightMatrix Oracle) Matrix(WeightFormat format, int count, int rows, int cols)
@@ -86,14 +86,15 @@ internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
     }
 
     /// <summary>Asserts that the largest difference is at most <paramref name="tolerance"/> times the oracle's root mean square.</summary>
-    public static void AssertClose(Tensor tested, Tensor oracle, double tolerance)
+    public void AssertClose(Tensor tested, Tensor oracle, double tolerance)
     {
+        float[] values = Read(tested);
         double squares = 0, worst = 0;
         for (int r = 0; r < oracle.Rows; r++)
         {
             for (int i = 0; i < oracle.Cols; i++)
             {
-                float a = tested.Row(r)[i], b = oracle.Row(r)[i];
+                float a = values[(r * oracle.Cols) + i], b = oracle.Row(r)[i];
                 Assert.True(float.IsFinite(a), $"[{r}, {i}] is {a}, the oracle has {b}");
                 squares += (double)b * b;
                 worst = Math.Max(worst, Math.Abs((double)a - b));
@@ -109,6 +110,14 @@ internal sealed unsafe class BackendPair(Backend tested, int seed) : IDisposable
         Tested.Dispose();
         Oracle.Dispose();
         foreach (nint address in _memory) NativeMemory.AlignedFree((void*)address);
+    }
+
+    private (Tensor Tested, Tensor Oracle) Filled(int rows, int cols, float[] values)
+    {
+        (Tensor a, Tensor b) = (Tested.Take(rows, cols), Oracle.Take(rows, cols));
+        Tested.Write(values, a);
+        Oracle.Write(values, b);
+        return (a, b);
     }
 
     private nint Keep(ReadOnlySpan<byte> bytes)

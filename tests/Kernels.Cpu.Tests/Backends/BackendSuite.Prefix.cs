@@ -46,7 +46,7 @@ public abstract partial class BackendSuite
                         var y = pair.Empty(n, heads * valueLength);
                         pair.Tested.Attention(q.Tested, batch, 0, tested, options with { OverPrefix = overPrefix, RelativeBias = biases.Tested }, y.Tested);
                         pair.Oracle.Attention(q.Oracle, batch, 0, oracle, options with { OverPrefix = overPrefix, RelativeBias = biases.Oracle }, y.Oracle);
-                        BackendPair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 3e-4);
+                        pair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 3e-4);
                     }
                 }
             });
@@ -69,6 +69,6 @@ public abstract partial class BackendSuite
         pair.Oracle.StoreKv(k.Oracle, v.Oracle, batch, 0, oracle);
         pair.Tested.Attention(q.Tested, batch, 0, tested, new AttentionOptions(4, 1) { RelativeBias = biases.Tested }, y.Tested);
         pair.Oracle.Attention(q.Oracle, batch, 0, oracle, new AttentionOptions(4, 1) { RelativeBias = biases.Oracle }, y.Oracle);
-        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        pair.AssertClose(y.Tested, y.Oracle, Tolerance);
     });
 }

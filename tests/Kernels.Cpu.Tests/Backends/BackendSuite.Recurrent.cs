@@ -17,10 +17,10 @@ public abstract partial class BackendSuite
         var shared = pair.Vector(width);
         pair.Tested.Lerp(x.Tested, z.Tested, weights.Tested, y.Tested);
         pair.Oracle.Lerp(x.Oracle, z.Oracle, weights.Oracle, y.Oracle);
-        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        pair.AssertClose(y.Tested, y.Oracle, Tolerance);
         pair.Tested.Lerp(x.Tested, z.Tested, shared.Tested, x.Tested);
         pair.Oracle.Lerp(x.Oracle, z.Oracle, shared.Oracle, x.Oracle);
-        BackendPair.AssertClose(x.Tested, x.Oracle, Tolerance);
+        pair.AssertClose(x.Tested, x.Oracle, Tolerance);
     });
 
     [Theory]
@@ -58,7 +58,7 @@ public abstract partial class BackendSuite
     {
         var (x, b, c, delta, y) = (pair.Values(n, width), pair.Values(n, length), pair.Values(n, length), pair.Values(n, width), pair.Empty(n, width));
         pair.Tested.Activate(delta.Tested, Activation.Sigmoid, delta.Tested);
-        for (int i = 0; i < n; i++) delta.Tested.Row(i).CopyTo(delta.Oracle.Row(i));
+        pair.Share(delta);
         // Negative, so that states fade.
         var a = pair.Lasting("a", width * length, value => -0.1f - MathF.Abs(value));
         var d = pair.Lasting("d", width);
@@ -77,7 +77,7 @@ public abstract partial class BackendSuite
         int width = heads * length;
         var (r, k, v, w, y) = (pair.Values(n, width), pair.Values(n, width), pair.Values(n, width), pair.Values(n, width), pair.Empty(n, width));
         pair.Tested.Activate(w.Tested, Activation.Decay, w.Tested);
-        for (int i = 0; i < n; i++) w.Tested.Row(i).CopyTo(w.Oracle.Row(i));
+        pair.Share(w);
         var u = pair.Lasting("u", width);
         return (y, (backend, tested, batch, state, cache) => backend.OuterProductScan(
             tested ? r.Tested : r.Oracle, tested ? k.Tested : k.Oracle, tested ? v.Tested : v.Oracle, tested ? w.Tested : w.Oracle, tested ? u.Tested : u.Oracle, length,
@@ -126,7 +126,7 @@ public abstract partial class BackendSuite
             var (y, run) = create(pair, batch.TokenCount);
             run(pair.Tested, true, batch, new LayerState(1, StateBefore), tested);
             run(pair.Oracle, false, batch, new LayerState(1, StateBefore), oracle);
-            BackendPair.AssertClose(y.Tested, y.Oracle, 5 * Tolerance);
+            pair.AssertClose(y.Tested, y.Oracle, 5 * Tolerance);
         }
 
         byte[] written = new byte[tested.PageBytes];

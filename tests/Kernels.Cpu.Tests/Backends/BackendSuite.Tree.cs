@@ -76,7 +76,7 @@ public abstract partial class BackendSuite
                     pair.Oracle.StoreKv(k.Oracle, v.Oracle, batch, 0, oracle);
                     pair.Tested.Attention(q.Tested, batch, 0, tested, options with { RelativeBias = biases.Tested, Sinks = sink.Tested }, y.Tested);
                     pair.Oracle.Attention(q.Oracle, batch, 0, oracle, options with { RelativeBias = biases.Oracle, Sinks = sink.Oracle }, y.Oracle);
-                    BackendPair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 3e-4);
+                    pair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 3e-4);
                 }
             });
         }

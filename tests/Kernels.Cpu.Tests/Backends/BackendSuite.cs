@@ -12,6 +12,9 @@ public abstract partial class BackendSuite
 
     protected abstract Backend Create(ComputeMode mode);
 
+    /// <summary>Whether a product of some size is computed; back ends that simulate other machines leave the large ones out.</summary>
+    protected virtual bool Takes(int tokens, int rows) => true;
+
     [Property(MaxTest = 20)]
     public void RmsNormOfRowsAndHeads(PositiveInt tokens, PositiveInt heads, PositiveInt length) =>
         Check(tokens.Get + heads.Get, ComputeMode.Exact, pair =>
@@ -22,7 +25,7 @@ public abstract partial class BackendSuite
             var gain = pair.Vector(l);
             pair.Tested.RmsNorm(x.Tested, gain.Tested, 1e-5f, y.Tested);
             pair.Oracle.RmsNorm(x.Oracle, gain.Oracle, 1e-5f, y.Oracle);
-            BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+            pair.AssertClose(y.Tested, y.Oracle, Tolerance);
         });
 
     [Property(MaxTest = 40)]
@@ -36,7 +39,7 @@ public abstract partial class BackendSuite
             var bias = pair.Vector(whole ? h * l : l);
             pair.Tested.LayerNorm(x.Tested, l, hasGain ? gain.Tested : null, hasBias ? bias.Tested : null, 1e-5f, y.Tested);
             pair.Oracle.LayerNorm(x.Oracle, l, hasGain ? gain.Oracle : null, hasBias ? bias.Oracle : null, 1e-5f, y.Oracle);
-            BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+            pair.AssertClose(y.Tested, y.Oracle, Tolerance);
         });
 
     public static TheoryData<Activation> Activations => [.. Enum.GetValues<Activation>()];
@@ -50,10 +53,10 @@ public abstract partial class BackendSuite
         var y = pair.Empty(7, 53);
         pair.Tested.Gate(gate.Tested, up.Tested, activation, y.Tested);
         pair.Oracle.Gate(gate.Oracle, up.Oracle, activation, y.Oracle);
-        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        pair.AssertClose(y.Tested, y.Oracle, Tolerance);
         pair.Tested.Activate(gate.Tested, activation, y.Tested);
         pair.Oracle.Activate(gate.Oracle, activation, y.Oracle);
-        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        pair.AssertClose(y.Tested, y.Oracle, Tolerance);
     });
 
     [Fact]
@@ -73,8 +76,8 @@ public abstract partial class BackendSuite
             backend.Clamp(target, 1.5f);
         }
 
-        Assert.Contains(1.5f, y.Tested.Row(0).ToArray().Concat(y.Tested.Row(1).ToArray()));
-        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        Assert.Contains(1.5f, pair.Read(y.Tested));
+        pair.AssertClose(y.Tested, y.Oracle, Tolerance);
     });
 
     [Fact]
@@ -96,8 +99,8 @@ public abstract partial class BackendSuite
             backend.GatherRows(target, rows, few);
         }
 
-        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
-        BackendPair.AssertClose(gathered.Tested, gathered.Oracle, Tolerance);
+        pair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        pair.AssertClose(gathered.Tested, gathered.Oracle, Tolerance);
     });
 
     [Theory]
@@ -116,7 +119,7 @@ public abstract partial class BackendSuite
         pair.Oracle.RopeAngles(table, positions, angles.Oracle);
         pair.Tested.Rope(x.Tested, headLength, angles.Tested, pairing);
         pair.Oracle.Rope(x.Oracle, headLength, angles.Oracle, pairing);
-        BackendPair.AssertClose(x.Tested, x.Oracle, Tolerance);
+        pair.AssertClose(x.Tested, x.Oracle, Tolerance);
     });
 
     [Theory]
@@ -206,7 +209,7 @@ public abstract partial class BackendSuite
                 pair.Oracle.StoreKv(k.Oracle, v.Oracle, batch, 1, oracle);
                 pair.Tested.Attention(q.Tested, batch, 1, tested, options with { Sinks = sinks ? sink.Tested : null }, y.Tested);
                 pair.Oracle.Attention(q.Oracle, batch, 1, oracle, options with { Sinks = sinks ? sink.Oracle : null }, y.Oracle);
-                BackendPair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 3e-4);
+                pair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 3e-4);
             }
         });
 
@@ -222,13 +225,13 @@ public abstract partial class BackendSuite
         var y = pair.Values(tokens, ((heads - 1) * apartInY) + rows);
         pair.Tested.MatMulHeads(x.Tested, apart, weights.Tested, y.Tested, apartInY);
         pair.Oracle.MatMulHeads(x.Oracle, apart, weights.Oracle, y.Oracle, apartInY);
-        BackendPair.AssertClose(y.Tested, y.Oracle, Tolerance);
+        pair.AssertClose(y.Tested, y.Oracle, Tolerance);
         foreach (int step in new[] { apart, 0 })
         {
             var copied = pair.Values(tokens, ((heads - 1) * (cols + 2)) + cols);
             pair.Tested.CopyHeads(x.Tested, step, heads, cols, copied.Tested, cols + 2);
             pair.Oracle.CopyHeads(x.Oracle, step, heads, cols, copied.Oracle, cols + 2);
-            BackendPair.AssertClose(copied.Tested, copied.Oracle, 0);
+            pair.AssertClose(copied.Tested, copied.Oracle, 0);
         }
     });
 
@@ -262,13 +265,14 @@ public abstract partial class BackendSuite
             backend.CombineExperts(products, routes, output);
         }
 
-        BackendPair.AssertClose(result.Tested, result.Oracle, Tolerance);
+        pair.AssertClose(result.Tested, result.Oracle, Tolerance);
     });
 
     [Theory]
     [MemberData(nameof(MatMulCases))]
     public void MatMulOfEveryFormat(string format, int tokens, int rows, int cols, ComputeMode mode) => Check(tokens + rows, mode, pair =>
     {
+        if (!Takes(tokens, rows)) return;
         var w = pair.Matrix(FormatTable.Find(format)!, 1, rows, cols);
         var bias = pair.Vector(rows);
         var x = pair.Values(tokens, cols);
@@ -277,7 +281,7 @@ public abstract partial class BackendSuite
         pair.Oracle.MatMul(x.Oracle, w.Oracle, bias.Oracle, y.Oracle);
 
         // Eight-bit activations are off by up to 1/254 of the largest of their group, at random: well below 5 % of the output's size.
-        BackendPair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 5e-2);
+        pair.AssertClose(y.Tested, y.Oracle, mode == ComputeMode.Exact ? Tolerance : 5e-2);
     });
 
     public static TheoryData<string, int, int, int, ComputeMode> MatMulCases()
@@ -310,6 +314,7 @@ public abstract partial class BackendSuite
     [InlineData(5, ComputeMode.Exact)]
     public void SeveralProductsOfTheSameValues(int tokens, ComputeMode mode) => Check(8, mode, pair =>
     {
+        if (!Takes(tokens, 180)) return;
         const int Cols = 512;
         string[] formats = ["Q4_0", "Q4_0", "Q8_0", "Q6_K", "F16", "IQ2_S", "Q4_K", "Q4_K", "F32"];
         var w = Array.ConvertAll(formats, format => pair.Matrix(FormatTable.Find(format)!, 1, 20, Cols));
@@ -328,7 +333,7 @@ public abstract partial class BackendSuite
             var y = Array.ConvertAll(formats, _ => pair.Empty(tokens, 20));
             pair.Tested.MatMul(x.Tested, [.. w.Select((matrix, i) => new Product(matrix.Tested, i == 1 ? bias.Tested : null, y[i].Tested))]);
             pair.Oracle.MatMul(x.Oracle, [.. w.Select((matrix, i) => new Product(matrix.Oracle, i == 1 ? bias.Oracle : null, y[i].Oracle))]);
-            foreach (var (tested, oracle) in y) BackendPair.AssertClose(tested, oracle, mode == ComputeMode.Exact ? Tolerance : 5e-2);
+            foreach (var (tested, oracle) in y) pair.AssertClose(tested, oracle, mode == ComputeMode.Exact ? Tolerance : 5e-2);
         }
     });
 
@@ -344,7 +349,7 @@ public abstract partial class BackendSuite
             var alone = pair.Empty(1, 21);
             Tensor one = new(x.Tested.Address + ((nint)row * x.Tested.Stride * sizeof(float)), 1, 2080, x.Tested.Stride);
             pair.Tested.MatMul(one, w.Tested, null, alone.Tested);
-            Assert.Equal(alone.Tested.Row(0).ToArray(), y.Tested.Row(row).ToArray());
+            Assert.Equal(pair.Read(alone.Tested), pair.Read(y.Tested).AsSpan(21 * row, 21).ToArray());
         }
     });
 
@@ -356,7 +361,7 @@ public abstract partial class BackendSuite
         var y = pair.Empty(4, 96);
         pair.Tested.Embed(table.Tested, tokens, y.Tested);
         pair.Oracle.Embed(table.Oracle, tokens, y.Oracle);
-        BackendPair.AssertClose(y.Tested, y.Oracle, 0);
+        pair.AssertClose(y.Tested, y.Oracle, 0);
     });
 
     private void Check(int seed, ComputeMode mode, Action<BackendPair> test)

@@ -1,0 +1,60 @@
+using Quern.Kernels.Cpu;
+
+namespace Quern.Kernels.Gpu.Attention;
+
+/// <summary>Arguments of the kernels of attention.</summary>
+internal readonly struct AttentionArguments(
+    DeviceTensor queries, DeviceTensor y, KvRows keys, KvRows values, InputPlaces batch, int kvHeads, AttentionOptions options, AttentionPlaces places, int splits)
+{
+    public readonly DeviceTensor Queries = queries;
+    public readonly DeviceTensor Y = y;
+    public readonly KvRows Keys = keys;
+    public readonly KvRows Values = values;
+    public readonly BatchPlaces Batch = new(batch);
+    public readonly int Heads = options.Heads;
+    public readonly int KvHeads = kvHeads;
+    public readonly float Scale = options.Scale;
+    public readonly float SoftCap = options.SoftCap;
+    public readonly int Window = options.Window;
+    public readonly int OverPrefix = options.OverPrefix ? 1 : 0;
+
+    /// <summary>Byte offset of the slopes of heads, or −1.</summary>
+    public readonly long Slopes = places.Slopes;
+
+    /// <summary>Byte offset of the biases by distance, or −1.</summary>
+    public readonly long Biases = places.Biases;
+
+    /// <summary>r, how far they reach.</summary>
+    public readonly int Reach = places.Reach;
+
+    /// <summary>Byte offset of the sinks, or −1.</summary>
+    public readonly long Sinks = places.Sinks;
+
+    /// <summary>Parts into which the pages of a row are split.</summary>
+    public readonly int Splits = splits;
+
+    /// <summary>
+    /// Byte offset of what parts have found, of several: [rows, heads, splits, value length] sums, then [rows, heads, splits, 2] the maximum and the sum of the weights.
+    /// </summary>
+    public readonly long Parts = places.Parts;
+
+    /// <summary>Byte offset of the maximums and sums.</summary>
+    public readonly long Weights = places.Weights;
+
+    /// <summary>Query heads of a head of keys and values.</summary>
+    public int GroupHeads => Heads / KvHeads;
+
+    /// <summary>First slot that a row sees, or in a tree the first position.</summary>
+    public int First(RowPlace row)
+    {
+        if (OverPrefix != 0) return 0;
+        int window = Window == 0 ? 0 : row.Position - Window + 1;
+        return window > row.Prefix ? window : row.Prefix;
+    }
+
+    /// <summary>Last slot that a row sees.</summary>
+    public int Last(RowPlace row) => OverPrefix != 0 ? row.Prefix - 1 : row.Slot;
+}
+
+/// <summary>Where the vectors of an attention lie, as byte offsets, −1 where there are none.</summary>
+internal readonly record struct AttentionPlaces(long Slopes, long Biases, int Reach, long Sinks, long Parts, long Weights);

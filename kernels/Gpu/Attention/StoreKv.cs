@@ -1,0 +1,78 @@
+using ILGPU;
+using Quern.Kernels.Cpu;
+
+namespace Quern.Kernels.Gpu.Attention;
+
+/// <summary>Arguments of <see cref="StoreKv{T}"/>.</summary>
+internal readonly struct StoreArguments(DeviceTensor x, KvRows rows, int heads, InputPlaces batch)
+{
+    public readonly DeviceTensor X = x;
+    public readonly KvRows Rows = rows;
+    public readonly int Heads = heads;
+    public readonly BatchPlaces Batch = new(batch);
+}
+
+/// <summary>Where kernels find a batch: byte offsets of <see cref="InputPlaces"/>.</summary>
+internal readonly struct BatchPlaces(InputPlaces places)
+{
+    public readonly long RowRuns = places.RowRuns;
+    public readonly long Seen = places.Seen;
+    public readonly long Runs = places.Runs;
+    public readonly long Tables = places.Tables;
+}
+
+/// <summary>What a row of a batch is: its slot, what it sees of a tree, and where its sequence's pages are.</summary>
+internal readonly struct RowPlace(int slot, int prefix, int tree, ulong seen, long table)
+{
+    public readonly int Slot = slot;
+
+    /// <summary>First slot of a tree; <see cref="SequenceRun.NoTree"/> without.</summary>
+    public readonly int Tree = tree;
+
+    /// <summary>The slots that it sees from there on.</summary>
+    public readonly ulong Seen = seen;
+
+    /// <summary>Slots of the text that is read as a whole.</summary>
+    public readonly int Prefix = prefix;
+
+    /// <summary>Index of the first page in <see cref="DeviceMemory.Ints"/>.</summary>
+    public readonly long Table = table;
+
+    /// <summary>Where the token stands in its text: its slot, or in a tree what that would be if its ancestors alone were there.</summary>
+    public int Position => Tree == SequenceRun.NoTree ? Slot : Tree + IntrinsicMath.PopCount(Seen) - 1;
+
+    /// <summary>The same of a slot that it sees, −1 for one that it does not.</summary>
+    public int PositionOf(int slot)
+    {
+        if (slot < Tree) return slot;
+        int place = slot - Tree;
+        if (place >= Cpu.Batch.TreeTokens || ((Seen >> place) & 1UL) == 0UL) return -1;
+        return Tree + IntrinsicMath.PopCount(Seen & ((1UL << place) - 1UL));
+    }
+
+    public static RowPlace Of(DeviceMemory memory, BatchPlaces batch, int row)
+    {
+        long run = (batch.Runs >> 2) + (PassInputs.RunLength * memory.Ints[(batch.RowRuns >> 2) + row]);
+        ArrayView<int> ints = memory.Ints;
+        long seen = (batch.Seen >> 2) + (2 * row);
+        ulong mask = (uint)ints[seen] | ((ulong)(uint)ints[seen + 1] << 32);
+        return new RowPlace(ints[run + 2] + row - ints[run], ints[run + 5], ints[run + 6], mask, (batch.Tables >> 2) + ints[run + 3]);
+    }
+}
+
+/// <summary>Stores the keys, or the values, of a batch. A warp stores 32 values of a head. Grid: (blocks of 32 of all heads over warps, rows).</summary>
+internal static class StoreKv<T>
+    where T : unmanaged, IKvFormat
+{
+    /// <param name="memory">The arena.</param>
+    /// <param name="a">Values and where to.</param>
+    public static void Kernel(DeviceMemory memory, StoreArguments a)
+    {
+        int item = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), blocks = (a.Rows.Length + 31) >> 5, head = item / blocks, block = item - (head * blocks);
+        if (head >= a.Heads) return;
+        RowPlace row = RowPlace.Of(memory, a.Batch, Grid.IdxY);
+        int page = memory.Ints[row.Table + (row.Slot / KvLayout.PageTokens)], col = (32 * block) + (Group.IdxX & 31);
+        float value = col < a.Rows.Length ? memory.Floats[a.X.Row(Grid.IdxY) + ((long)head * a.Rows.Length) + col] : 0f;
+        default(T).Store(memory, a.Rows, a.Rows.Head(page, head), row.Slot % KvLayout.PageTokens, block, value);
+    }
+}

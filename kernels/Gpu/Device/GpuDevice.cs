@@ -1,0 +1,120 @@
+using System.Globalization;
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+
+namespace Quern.Kernels.Gpu;
+
+/// <summary>What runs the kernels.</summary>
+public enum GpuKind
+{
+    /// <summary>An NVIDIA card through its driver: what the kernels are made for.</summary>
+    Cuda,
+
+    /// <summary>Any OpenCL device with a generic address space; slower forms of the kernels.</summary>
+    OpenCl,
+
+    /// <summary>The kernels on the processor, thread by thread: for tests of small sizes.</summary>
+    Simulated,
+}
+
+/// <summary>An open device: its context, accelerator and the stream in which everything runs, in order.</summary>
+public sealed class GpuDevice : IDisposable
+{
+    private readonly Context _context;
+
+    private GpuDevice(GpuKind kind, Context context, Accelerator accelerator)
+    {
+        (Kind, _context, Accelerator) = (kind, context, accelerator);
+        Stream = accelerator.CreateStream();
+    }
+
+    /// <summary>Threads that run in step.</summary>
+    public const int WarpThreads = 32;
+
+    /// <summary>What runs the kernels.</summary>
+    public GpuKind Kind { get; }
+
+    /// <summary>The device, for people.</summary>
+    public string Description => Kind switch
+    {
+        GpuKind.Cuda => $"{Accelerator.Name}, CUDA, {MiB(Accelerator.MemorySize)} MiB",
+        GpuKind.OpenCl => $"{Accelerator.Name}, OpenCL, {MiB(Accelerator.MemorySize)} MiB",
+        _ => "GPU kernels simulated on the processor",
+    };
+
+    /// <summary>The accelerator.</summary>
+    internal Accelerator Accelerator { get; }
+
+    /// <summary>A created stream, which a graph can be captured from; the default one cannot.</summary>
+    internal AcceleratorStream Stream { get; }
+
+    /// <summary>Bytes of the card's memory that nobody has taken; what is asked for on the others, unlimited.</summary>
+    public long FreeBytes => Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : Accelerator.MemorySize;
+
+    /// <summary>Opens a device.</summary>
+    /// <param name="kind">What runs the kernels.</param>
+    /// <param name="index">Which of several devices.</param>
+    /// <exception cref="GpuException">There is none; the message says what is missing.</exception>
+    public static GpuDevice Open(GpuKind kind, int index = 0)
+    {
+        GpuDriver.Resolve();
+        Context context;
+        try
+        {
+            context = Context.Create(builder =>
+            {
+                builder.EnableAlgorithms().Optimize(OptimizationLevel.O2).PageLocking(PageLockingMode.Auto);
+                if (kind == GpuKind.Cuda) builder.Cuda();
+                else if (kind == GpuKind.OpenCl) builder.OpenCL();
+                else builder.CPU(new CPUDevice(WarpThreads, 4, 1));
+            });
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            throw new GpuException(Missing(kind), error);
+        }
+
+        try
+        {
+            AcceleratorType type = kind switch { GpuKind.Cuda => AcceleratorType.Cuda, GpuKind.OpenCl => AcceleratorType.OpenCL, _ => AcceleratorType.CPU };
+            Device[] found = [.. context.Devices.Where(device => device.AcceleratorType == type)];
+            if (found.Length == 0) throw new GpuException(Missing(kind));
+            if (index >= found.Length)
+                throw new GpuException($"there is no {kind} device {index}: {found.Length} found ({string.Join(", ", found.Select((device, i) => $"{i}: {device.Name}"))})");
+            return new GpuDevice(kind, context, found[index].CreateAccelerator(context));
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            context.Dispose();
+            if (error is GpuException) throw;
+            throw new GpuException($"the {kind} device {index} did not open: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Waits until everything in the stream is done.</summary>
+    public void Synchronize() => Stream.Synchronize();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Stream.Dispose();
+        Accelerator.Dispose();
+        _context.Dispose();
+    }
+
+    internal static string MiB(long bytes) => (bytes >> 20).ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Missing(GpuKind kind) => kind switch
+    {
+        GpuKind.Cuda when !GpuDriver.Has("cuda") =>
+            "no NVIDIA driver: libcuda.so.1 was not found. Install the driver (in a container, start it with access to the card), or compute on the processor: --device cpu",
+        GpuKind.Cuda =>
+            "the NVIDIA driver has no usable card: none is visible, or the driver is older than 525 (CUDA 12). See what nvidia-smi prints, update the driver, or compute on the processor: --device cpu",
+        GpuKind.OpenCl when !GpuDriver.Has("OpenCL") => "no OpenCL: libOpenCL.so.1 was not found. Install an OpenCL driver, or compute on the processor: --device cpu",
+        GpuKind.OpenCl => "OpenCL has no usable device: one with a generic address space is needed (OpenCL 3.0)",
+        _ => "the processor cannot run the kernels",
+    };
+}

@@ -1,0 +1,122 @@
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Gpu.MatMul;
+using Quern.Kernels.Gpu.Ops;
+using Quern.Kernels.Gpu.Weights;
+
+namespace Quern.Kernels.Gpu;
+
+/// <summary>Products with weights.</summary>
+public sealed unsafe partial class GpuBackend
+{
+    private const int GemvWarps = 4, PartsOfLaunch = 3;
+    private GpuKernel<QuantiseArguments>? _quantise;
+    private GpuKernel<PadArguments>? _pad;
+
+    /// <inheritdoc/>
+    public override void Embed(WeightMatrix table, ReadOnlySpan<int> tokens, Tensor y)
+    {
+        DeviceMatrix matrix = (DeviceMatrix)table;
+        long ids = _inputs.Indices(tokens);
+        int threads = Threads(64), items = matrix.Layout.TakesBytes ? matrix.Planes.Blocks : Groups(matrix.Cols, 4);
+        Kernels(matrix.Layout).Embed.Run(_arena.Memory, new EmbedArguments(matrix.Planes, ids, Place(y)), Groups(items, threads), tokens.Length, threads);
+    }
+
+    /// <inheritdoc/>
+    public override void MatMul(Tensor x, ReadOnlySpan<Product> products)
+    {
+        Activations activations = default;
+        for (int first = 0; first < products.Length;)
+        {
+            // Neighbours in one layout share a launch.
+            DeviceFormat layout = ((DeviceMatrix)products[first].Weights).Layout;
+            int count = 1;
+            while (count < PartsOfLaunch && first + count < products.Length && ((DeviceMatrix)products[first + count].Weights).Layout == layout) count++;
+            Prepare(x, layout.TakesBytes, ref activations);
+            Multiply(layout, activations, products.Slice(first, count));
+            first += count;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void MatMulHeads(Tensor x, int apart, WeightMatrix weights, Tensor y, int apartInY)
+    {
+        DeviceMatrix matrix = (DeviceMatrix)weights;
+        for (int head = 0; head < weights.Count; head++)
+        {
+            Activations activations = default;
+            Prepare(x.Columns(head * apart, weights.Cols), matrix.Layout.TakesBytes, ref activations);
+            Multiply(matrix.Layout, activations, [new Product(weights, null, y.Columns(head * apartInY, weights.Rows))], (long)head * weights.Rows);
+        }
+    }
+
+    private void Multiply(DeviceFormat layout, in Activations x, ReadOnlySpan<Product> products, long firstRow = 0)
+    {
+        int threads = Threads(GemvWarps * GpuDevice.WarpThreads), pairs = 0;
+        foreach (Product product in products) pairs += (product.Weights.Rows + 1) / 2;
+        for (int token = 0; token < x.Rows; token += WeightKernels.MostTokens)
+        {
+            int tokens = Math.Min(WeightKernels.MostTokens, x.Rows - token);
+
+            // In exact mode sums must not depend on how many tokens there are.
+            GpuKernel<GemvArguments> kernel = Kernels(layout).Gemv(Mode == ComputeMode.Exact ? WeightKernels.MostTokens : tokens);
+            GemvArguments arguments = new(
+                tokens, x.Floats(token), x.Quants + ((long)token * x.Cols), x.Scales + ((long)token * x.Cols / 4),
+                Part(products, 0, token, firstRow), Part(products, 1, token, firstRow), Part(products, 2, token, firstRow));
+            kernel.Run(_arena.Memory, arguments, Groups(pairs, threads / GpuDevice.WarpThreads), 1, threads);
+        }
+    }
+
+    private GemvPart Part(ReadOnlySpan<Product> products, int index, int token, long firstRow)
+    {
+        if (index >= products.Length) return default;
+        Product product = products[index];
+        Tensor y = product.Y with { Address = product.Y.Address + ((nint)token * product.Y.Stride * sizeof(float)) };
+        return new GemvPart(((DeviceMatrix)product.Weights).Planes, firstRow, Offset(product.Bias), Place(y));
+    }
+
+    /// <summary>Brings activations into the form that a layout takes, once for all products of the same x.</summary>
+    private void Prepare(Tensor x, bool bytes, ref Activations prepared)
+    {
+        prepared.Rows = x.Rows;
+        prepared.Cols = x.Cols;
+        if (bytes && !prepared.HasBytes)
+        {
+            long count = (long)x.Rows * x.Cols;
+            nint place = _bytes.Require(count + (count / 4));
+            (prepared.HasBytes, prepared.Quants, prepared.Scales) = (true, _arena.Offset(place), _arena.Offset(place) + count);
+            int threads = Threads(8 * GpuDevice.WarpThreads);
+            _quantise ??= new GpuKernel<QuantiseArguments>(_device, QuantiseActivations.Kernel);
+            _quantise.Run(_arena.Memory, new QuantiseArguments(Place(x), prepared.Quants, prepared.Scales), Groups(x.Cols / 32, threads / GpuDevice.WarpThreads), x.Rows, threads);
+        }
+
+        if (bytes || prepared.HasFloats) return;
+        prepared.HasFloats = true;
+        DeviceTensor source = Place(x);
+        if (x.Cols % 8 != 0 || x.Stride % 4 != 0 || source.Offset % 16 != 0)
+        {
+            int cols = (x.Cols + 7) & -8;
+            DeviceTensor padded = new(_arena.Offset(_padded.Require((long)x.Rows * cols * sizeof(float))), cols, cols);
+            int threads = Threads(ElementThreads);
+            _pad ??= new GpuKernel<PadArguments>(_device, RowCopies.Pad);
+            _pad.Run(_arena.Memory, new PadArguments(source, padded), Groups(cols, threads), x.Rows, threads);
+            source = padded;
+        }
+
+        prepared.X = source;
+    }
+
+    /// <summary>Activations in the forms that were asked for.</summary>
+    private struct Activations
+    {
+        public int Rows;
+        public int Cols;
+        public bool HasBytes;
+        public bool HasFloats;
+        public long Quants;
+        public long Scales;
+        public DeviceTensor X;
+
+        /// <summary>The floating-point rows from a token on.</summary>
+        public readonly DeviceTensor Floats(int token) => new(X.Offset + ((long)token * X.Stride * sizeof(float)), X.Cols, X.Stride);
+    }
+}

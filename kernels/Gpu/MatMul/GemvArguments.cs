@@ -1,0 +1,125 @@
+using Quern.Kernels.Gpu.Weights;
+
+namespace Quern.Kernels.Gpu.MatMul;
+
+/// <summary>One product of a launch: <c>y = x Wᵀ + bias</c>.</summary>
+internal readonly struct GemvPart(DeviceWeights weights, long firstRow, long bias, DeviceTensor y)
+{
+    public readonly DeviceWeights Weights = weights;
+
+    /// <summary>Row of the planes that is row 0 of this product.</summary>
+    public readonly long FirstRow = firstRow;
+
+    /// <summary>Byte offset of the bias, [rows], or −1.</summary>
+    public readonly long Bias = bias;
+    public readonly DeviceTensor Y = y;
+
+    /// <summary>Pairs of rows, of which a warp computes one.</summary>
+    public int Pairs => (Weights.Rows + 1) >> 1;
+}
+
+/// <summary>
+/// Up to three products of the same activations. Activations are binary32 (<see cref="X"/>), or signed bytes in blocks of 32 (<see cref="Quants"/>, <see cref="Scales"/>) made by
+/// <see cref="QuantiseActivations"/>.
+/// </summary>
+internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, long scales, GemvPart first, GemvPart second, GemvPart third)
+{
+    /// <summary>Rows of x, at most as many as the kernel is made for.</summary>
+    public readonly int Tokens = tokens;
+
+    /// <summary>[tokens, cols] binary32; begins at a multiple of 16 bytes, as does every row, and is zero up to a multiple of 8 values.</summary>
+    public readonly DeviceTensor X = x;
+
+    /// <summary>Byte offset of [tokens, cols] signed bytes.</summary>
+    public readonly long Quants = quants;
+
+    /// <summary>Byte offset of [tokens, cols / 32] scales: binary32, then two 16-bit sums, of the first and last sixteen bytes of the block.</summary>
+    public readonly long Scales = scales;
+    public readonly GemvPart First = first;
+    public readonly GemvPart Second = second;
+    public readonly GemvPart Third = third;
+}
+
+/// <summary>How many tokens a kernel is made for: its loops over them are written out.</summary>
+internal interface ITokenCount
+{
+    /// <summary>1, 2, 4 or 8.</summary>
+    int Count { get; }
+}
+
+internal readonly struct OneToken : ITokenCount
+{
+    public int Count => 1;
+}
+
+internal readonly struct TwoTokens : ITokenCount
+{
+    public int Count => 2;
+}
+
+internal readonly struct FourTokens : ITokenCount
+{
+    public int Count => 4;
+}
+
+internal readonly struct EightTokens : ITokenCount
+{
+    public int Count => 8;
+}
+
+/// <summary>What a warp has added up: two rows of weights with up to eight tokens.</summary>
+internal struct GemvSums
+{
+    public float A0;
+    public float A1;
+    public float A2;
+    public float A3;
+    public float A4;
+    public float A5;
+    public float A6;
+    public float A7;
+    public float B0;
+    public float B1;
+    public float B2;
+    public float B3;
+    public float B4;
+    public float B5;
+    public float B6;
+    public float B7;
+
+    /// <summary>Adds the lanes up and writes the results; all lanes of the warp take part.</summary>
+    public static void Store<TTokens>(DeviceMemory memory, int tokens, GemvPart part, int row, GemvSums s)
+        where TTokens : struct, ITokenCount
+    {
+        int count = default(TTokens).Count;
+        StoreToken(memory, tokens, part, row, 0, s.A0, s.B0);
+        if (count > 1) StoreToken(memory, tokens, part, row, 1, s.A1, s.B1);
+        if (count > 2)
+        {
+            StoreToken(memory, tokens, part, row, 2, s.A2, s.B2);
+            StoreToken(memory, tokens, part, row, 3, s.A3, s.B3);
+        }
+
+        if (count > 4)
+        {
+            StoreToken(memory, tokens, part, row, 4, s.A4, s.B4);
+            StoreToken(memory, tokens, part, row, 5, s.A5, s.B5);
+            StoreToken(memory, tokens, part, row, 6, s.A6, s.B6);
+            StoreToken(memory, tokens, part, row, 7, s.A7, s.B7);
+        }
+    }
+
+    private static void StoreToken(DeviceMemory memory, int tokens, GemvPart part, int row, int token, float a, float b)
+    {
+        if (token >= tokens) return;
+        a = Lane.WarpSum(a);
+        b = Lane.WarpSum(b);
+
+        // Lane 0 writes the first row and lane 1 the second.
+        int lane = ILGPU.Group.IdxX & 31, mine = row + lane;
+        if (lane > 1 || mine >= part.Weights.Rows) return;
+        float value = lane == 0 ? a : b;
+        if (part.Bias >= 0) value += memory.Floats[(part.Bias >> 2) + mine];
+        memory.Floats[part.Y.Row(token) + mine] = value;
+    }
+}

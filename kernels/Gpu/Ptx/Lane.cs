@@ -1,0 +1,139 @@
+using ILGPU;
+using ILGPU.Runtime.Cuda;
+
+namespace Quern.Kernels.Gpu;
+
+/// <summary>16 bytes, loaded and stored at once.</summary>
+internal struct Uint4
+{
+    /// <summary>Bytes 0…3.</summary>
+    public uint X;
+
+    /// <summary>Bytes 4…7.</summary>
+    public uint Y;
+
+    /// <summary>Bytes 8…11.</summary>
+    public uint Z;
+
+    /// <summary>Bytes 12…15.</summary>
+    public uint W;
+}
+
+/// <summary>
+/// What a lane of a warp does beyond C#: on a card by PTX, elsewhere by plain code with the same result.
+/// Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, sections 9.7.1 (dp4a), 9.7.9 (ld, prmt), 9.7.3 (rsqrt).
+/// </summary>
+internal static class Lane
+{
+    /// <summary>c + Σ aᵢ bᵢ over four signed bytes.</summary>
+    public static int Dp4a(uint a, uint b, int c)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("dp4a.s32.s32 %0, %1, %2, %3;", out int sum, a, b, c);
+            return sum;
+        }
+
+        return c + ((int)(a << 24) >> 24) * ((int)(b << 24) >> 24) + ((int)(a << 16) >> 24) * ((int)(b << 16) >> 24)
+            + ((int)(a << 8) >> 24) * ((int)(b << 8) >> 24) + ((int)a >> 24) * ((int)b >> 24);
+    }
+
+    /// <summary>Four bytes picked from the eight of (a, b): byte i of the result is number <c>(selector >> 4i) &amp; 7</c>; bit 3 of a selector has to be 0.</summary>
+    public static uint Pick(uint a, uint b, uint selector)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("prmt.b32 %0, %1, %2, %3;", out uint picked, a, b, selector);
+            return picked;
+        }
+
+        ulong both = a | ((ulong)b << 32);
+        uint first = (uint)(both >> (int)((selector & 7) * 8)) & 255;
+        uint second = (uint)(both >> (int)(((selector >> 4) & 7) * 8)) & 255;
+        uint third = (uint)(both >> (int)(((selector >> 8) & 7) * 8)) & 255;
+        uint fourth = (uint)(both >> (int)(((selector >> 12) & 7) * 8)) & 255;
+        return first | (second << 8) | (third << 16) | (fourth << 24);
+    }
+
+    /// <summary>16 bytes of weights: read once, so they leave no trace in the first-level cache.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="offset">Byte offset, a multiple of 16.</param>
+    public static Uint4 Stream16(DeviceMemory memory, long offset)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            // The address goes in as two words: the assembler keeps a parameter of 64 bits in local memory.
+            ulong address = memory.Address + (ulong)offset;
+            Input<uint> lower = (uint)address, upper = (uint)(address >> 32);
+            Output<uint> x = default, y = default, z = default, w = default;
+            CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%4, %5}; ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [a]; }", ref x, ref y, ref z, ref w, ref lower, ref upper);
+            return new Uint4 { X = x.Value, Y = y.Value, Z = z.Value, W = w.Value };
+        }
+
+        return memory.Bytes.Cast<Uint4>()[offset >> 4];
+    }
+
+    /// <summary>Sum over the warp, in every lane.</summary>
+    public static float WarpSum(float value)
+    {
+        value += Warp.ShuffleXor(value, 16);
+        value += Warp.ShuffleXor(value, 8);
+        value += Warp.ShuffleXor(value, 4);
+        value += Warp.ShuffleXor(value, 2);
+        return value + Warp.ShuffleXor(value, 1);
+    }
+
+    /// <summary>Maximum over the warp, in every lane.</summary>
+    public static float WarpMax(float value)
+    {
+        value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 16));
+        value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 8));
+        value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 4));
+        value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 2));
+        return IntrinsicMath.Max(value, Warp.ShuffleXor(value, 1));
+    }
+
+    /// <summary>binary16 to binary32.</summary>
+    public static float FromHalf(uint bits)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("{ .reg .b16 h; cvt.u16.u32 h, %1; cvt.f32.f16 %0, h; }", out float value, bits);
+            return value;
+        }
+
+        uint sign = (bits & 0x8000) << 16, exponent = (bits >> 10) & 31, mantissa = bits & 0x3ff;
+        if (exponent == 31) return Interop.IntAsFloat(sign | 0x7f800000 | (mantissa << 13));
+        if (exponent != 0) return Interop.IntAsFloat(sign | ((exponent + 112) << 23) | (mantissa << 13));
+        float small = mantissa * 5.9604645e-8f;
+        return sign != 0 ? -small : small;
+    }
+
+    /// <summary>bfloat16 in the low half of a word, to binary32.</summary>
+    public static float FromBrain(uint bits) => Interop.IntAsFloat(bits << 16);
+
+    /// <summary>The nearest integer, halves to the even one.</summary>
+    public static int Round(float x)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("cvt.rni.s32.f32 %0, %1;", out int whole, x);
+            return whole;
+        }
+
+        // Adding 1.5 · 2^23 leaves no bits behind the point.
+        return (int)((x + 12582912f) - 12582912f);
+    }
+
+    /// <summary>1 / √x.</summary>
+    public static float Rsqrt(float x)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("rsqrt.approx.f32 %0, %1;", out float root, x);
+            return root;
+        }
+
+        return 1f / MathF.Sqrt(x);
+    }
+}

@@ -1,0 +1,78 @@
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Kernels.Gpu.Weights;
+
+/// <summary>Bytes that one row of a matrix has in each plane, 0 where the plane is not used.</summary>
+internal readonly record struct PlaneSizes(long Quants, long High = 0, long Scales = 0, long Super = 0)
+{
+    /// <summary>Bytes of a row in all planes.</summary>
+    public long Total => Quants + High + Scales + Super;
+}
+
+/// <summary>One row in each plane, in the memory of this process.</summary>
+internal readonly unsafe struct PlaneRow(byte* quants, byte* high, byte* scales, byte* super)
+{
+    public readonly byte* Quants = quants;
+    public readonly byte* High = high;
+    public readonly byte* Scales = scales;
+    public readonly byte* Super = super;
+}
+
+/// <summary>How a format's rows are laid into planes. Implemented by the struct that reads them in kernels.</summary>
+internal unsafe interface IPlaneLayout
+{
+    /// <summary>Bytes of a row in each plane.</summary>
+    static abstract PlaneSizes Sizes(int cols);
+
+    /// <summary>Lays one row.</summary>
+    /// <param name="format">The stored format.</param>
+    /// <param name="blocks">The row's stored blocks.</param>
+    /// <param name="cols">Values of the row.</param>
+    /// <param name="row">Destination.</param>
+    static abstract void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row);
+}
+
+/// <summary>A layout of weights on a card, as an object: how rows are laid, and the kernels compiled for it.</summary>
+internal abstract unsafe class DeviceFormat(string name)
+{
+    /// <summary>Its name, for people.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>Bytes of a row in each plane.</summary>
+    public abstract PlaneSizes Sizes(int cols);
+
+    /// <summary>Lays one row: see <see cref="IPlaneLayout.Lay"/>.</summary>
+    public abstract void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row);
+
+    /// <summary>Whether products take activations of 8 bits; binary32 otherwise.</summary>
+    public abstract bool TakesBytes { get; }
+
+    /// <summary>The kernels, each compiled for a device when it is first needed.</summary>
+    public abstract MatMul.WeightKernels CreateKernels(GpuDevice device);
+}
+
+/// <summary>A format of blocks.</summary>
+internal sealed unsafe class BlockDeviceFormat<T>(string name) : DeviceFormat(name)
+    where T : unmanaged, IBlockFormat, IPlaneLayout
+{
+    public override bool TakesBytes => true;
+
+    public override PlaneSizes Sizes(int cols) => T.Sizes(cols);
+
+    public override void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => T.Lay(format, blocks, cols, row);
+
+    public override MatMul.WeightKernels CreateKernels(GpuDevice device) => new MatMul.BlockKernels<T>(device);
+}
+
+/// <summary>A floating-point format.</summary>
+internal sealed unsafe class FloatDeviceFormat<T>(string name) : DeviceFormat(name)
+    where T : unmanaged, IFloatFormat, IPlaneLayout
+{
+    public override bool TakesBytes => false;
+
+    public override PlaneSizes Sizes(int cols) => T.Sizes(cols);
+
+    public override void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => T.Lay(format, blocks, cols, row);
+
+    public override MatMul.WeightKernels CreateKernels(GpuDevice device) => new MatMul.FloatKernels<T>(device);
+}

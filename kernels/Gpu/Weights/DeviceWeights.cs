@@ -1,0 +1,117 @@
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Kernels.Gpu.Weights;
+
+/// <summary>
+/// A weight matrix as kernels see it: up to four planes, each a matrix of its own whose rows follow each other without gaps. A block is 32 values of a row, a lane's work. Where a
+/// plane lies is a byte offset in the arena, a multiple of 256; what is in it, each format says in its file. Row r of the matrix is row r of every plane:
+/// <c>plane + r · bytes of the plane's row</c>; for experts r = expert · Rows + row.
+/// </summary>
+internal readonly struct DeviceWeights(long quants, long high, long scales, long super, int rows, int cols)
+{
+    /// <summary>16 bytes a block: nibbles, or the first sixteen of 32 bytes. Of floating-point formats: the values, a row padded with zeros to 16 bytes.</summary>
+    public readonly long Quants = quants;
+
+    /// <summary>What nibbles lack: upper bits, or the last sixteen of 32 bytes.</summary>
+    public readonly long High = high;
+
+    /// <summary>Scales of blocks.</summary>
+    public readonly long Scales = scales;
+
+    /// <summary>Scales of 256 values.</summary>
+    public readonly long Super = super;
+
+    /// <summary>Rows of one matrix.</summary>
+    public readonly int Rows = rows;
+
+    /// <summary>Values of a row.</summary>
+    public readonly int Cols = cols;
+
+    /// <summary>Blocks of a row.</summary>
+    public int Blocks => Cols >> 5;
+}
+
+/// <summary>A matrix on a card. <see cref="WeightMatrix.Address"/> is that of the plane of quants.</summary>
+internal sealed record DeviceMatrix(string Name, WeightFormat Format, int Count, int Rows, int Cols, nint Address, DeviceFormat Layout, DeviceWeights Planes)
+    : WeightMatrix(Name, Format, Count, Rows, Cols, Address);
+
+/// <summary>
+/// A block of 32 weights decoded for byte products: <c>w[i] = scale · code[i] − minimum</c>, the scale being <see cref="Scale"/> for values 0…15 and
+/// <see cref="UpperScale"/> for 16…31 (the same where the format says so).
+/// </summary>
+internal struct BlockCodes
+{
+    /// <summary>Codes 0…3, signed bytes.</summary>
+    public uint C0;
+
+    /// <summary>Codes 4…7.</summary>
+    public uint C1;
+
+    /// <summary>Codes 8…11.</summary>
+    public uint C2;
+
+    /// <summary>Codes 12…15.</summary>
+    public uint C3;
+
+    /// <summary>Codes 16…19.</summary>
+    public uint C4;
+
+    /// <summary>Codes 20…23.</summary>
+    public uint C5;
+
+    /// <summary>Codes 24…27.</summary>
+    public uint C6;
+
+    /// <summary>Codes 28…31.</summary>
+    public uint C7;
+
+    /// <summary>Of codes 0…15, or of all.</summary>
+    public float Scale;
+
+    /// <summary>Of codes 16…31, where <see cref="IBlockFormat.HasTwoScales"/>.</summary>
+    public float UpperScale;
+
+    /// <summary>What is taken off, where <see cref="IBlockFormat.HasMinimum"/>.</summary>
+    public float Minimum;
+}
+
+/// <summary>How a kernel reads a block format. Implemented by empty structs, so that a kernel is compiled for each.</summary>
+internal interface IBlockFormat
+{
+    /// <summary>Whether codes 16…31 have a scale of their own.</summary>
+    bool HasTwoScales { get; }
+
+    /// <summary>Whether something is taken off.</summary>
+    bool HasMinimum { get; }
+
+    /// <summary>Reads and decodes a block.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="w">The matrix.</param>
+    /// <param name="row">Row, over all matrices of a stack.</param>
+    /// <param name="block">Block of the row.</param>
+    BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block);
+}
+
+/// <summary>How a kernel reads a floating-point format: 16 bytes at a time.</summary>
+internal interface IFloatFormat
+{
+    /// <summary>Values in 16 bytes: 8 or 4.</summary>
+    int Values { get; }
+
+    /// <summary>Decodes 16 bytes; the last four stay 0 where there are only four values.</summary>
+    Float8 Decode(Uint4 bytes);
+}
+
+/// <summary>Eight values.</summary>
+internal struct Float8
+{
+    public float V0;
+    public float V1;
+    public float V2;
+    public float V3;
+    public float V4;
+    public float V5;
+    public float V6;
+    public float V7;
+}

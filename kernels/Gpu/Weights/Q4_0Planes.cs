@@ -1,0 +1,34 @@
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Kernels.Gpu.Weights;
+
+/// <summary>
+/// Q4_0: <c>w = d · (q − 8)</c>. Quants: 16 bytes a block, nibbles in halves. Scales: binary16 a block. 4.5 bits a weight.
+/// Source: ggml, block_q4_0 in ggml-common.h.
+/// </summary>
+internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
+{
+    public bool HasTwoScales => false;
+
+    public bool HasMinimum => true;
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    {
+        long place = (row * w.Blocks) + block;
+        BlockCodes codes = NibblePlanes.Halves(Lane.Stream16(memory, w.Quants + (place * 16)));
+        codes.Scale = Lane.FromHalf(memory.Halves[(w.Scales >> 1) + place]);
+        codes.Minimum = codes.Scale * 8;
+        return codes;
+    }
+
+    public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
+
+    public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
+    {
+        for (int block = 0; block < cols / 32; block++, blocks += 18)
+        {
+            ((ushort*)row.Scales)[block] = *(ushort*)blocks;
+            Buffer.MemoryCopy(blocks + 2, row.Quants + (16 * block), 16, 16);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Kernels.Gpu.Weights;
+
+/// <summary>
+/// Q6_K: <c>w = d · s · (q − 32)</c>. Quants: 16 bytes a block, low nibbles in halves. High: two words a block, bits <c>8 (i mod 4) + 2 (i / 4 mod 4)</c> of word i / 16 the upper
+/// two bits of value i. Scales: two signed bytes a block, one for 16 values. Super: binary16 for 256 values. 6.5625 bits a weight.
+/// Source: llama.cpp, block_q6_K in ggml-common.h.
+/// </summary>
+internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
+{
+    public bool HasTwoScales => true;
+
+    public bool HasMinimum => false;
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    {
+        long place = (row * w.Blocks) + block;
+        BlockCodes codes = NibblePlanes.Halves(Lane.Stream16(memory, w.Quants + (place * 16)));
+        uint low = memory.Words[(w.High >> 2) + (2 * place)], high = memory.Words[(w.High >> 2) + (2 * place) + 1];
+        uint scales = memory.Halves[(w.Scales >> 1) + place];
+        float d = Lane.FromHalf(memory.Halves[(w.Super >> 1) + (place >> 3)]);
+        codes.C0 = Centred(codes.C0, low << 4);
+        codes.C1 = Centred(codes.C1, low << 2);
+        codes.C2 = Centred(codes.C2, low);
+        codes.C3 = Centred(codes.C3, low >> 2);
+        codes.C4 = Centred(codes.C4, high << 4);
+        codes.C5 = Centred(codes.C5, high << 2);
+        codes.C6 = Centred(codes.C6, high);
+        codes.C7 = Centred(codes.C7, high >> 2);
+        codes.Scale = d * ((int)(scales << 24) >> 24);
+        codes.UpperScale = d * ((int)(scales << 16) >> 24);
+        return codes;
+    }
+
+    public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 4, cols / 16, cols / 128);
+
+    public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
+    {
+        Span<byte> codes = stackalloc byte[32];
+        for (int super = 0; super < cols / 256; super++, blocks += 210)
+        {
+            ((ushort*)row.Super)[super] = *(ushort*)(blocks + 208);
+            for (int j = 0; j < 8; j++)
+            {
+                // Quarter k of half h: a run of nibbles, low or high, and bit pair k.
+                int block = (8 * super) + j, h = j / 4, k = j % 4;
+                byte* nibbles = blocks + (64 * h) + (32 * (k % 2)), pairs = blocks + 128 + (32 * h);
+                ulong upper = 0;
+                for (int i = 0; i < 32; i++)
+                {
+                    codes[i] = (byte)(k < 2 ? nibbles[i] & 15 : nibbles[i] >> 4);
+                    upper |= (ulong)((pairs[i] >> (2 * k)) & 3) << ((32 * (i / 16)) + (8 * (i % 4)) + (2 * (i / 4 % 4)));
+                }
+
+                NibblePlanes.LayHalves(codes, row.Quants + (16 * block));
+                ((ulong*)row.High)[block] = upper;
+                ((ushort*)row.Scales)[block] = *(ushort*)(blocks + 192 + (2 * j));
+            }
+        }
+    }
+
+    // q − 32 in each byte: with bit 7 set nothing is borrowed from the next one.
+    private static uint Centred(uint nibbles, uint pairs) => (((nibbles | (pairs & 0x30303030)) | 0x80808080) - 0x20202020) ^ 0x80808080;
+}

@@ -1,0 +1,47 @@
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Cpu.Tests.Backends;
+
+namespace Quern.Kernels.Gpu.Tests.Backends;
+
+/// <summary>Numbers of tokens that take kernels for 1, 2, 4 and 8 and more than one launch; numbers of rows that leave a warp half of its work.</summary>
+public sealed class ManyTokensTests
+{
+    [Theory]
+    [InlineData("Q4_0", 2, 64)]
+    [InlineData("Q8_0", 5, 96)]
+    [InlineData("Q4_K", 9, 256)]
+    [InlineData("Q6_K", 4, 2560)]
+    [InlineData("F16", 11, 40)]
+    [InlineData("BF16", 1, 1100)]
+    public void ProductsOfSeveralTokens(string format, int tokens, int cols)
+    {
+        using BackendPair pair = new(new GpuBackend(GpuDevice.Open(GpuKind.Simulated), ComputeMode.Fast, 64 << 20), tokens);
+        pair.Tested.BeginPass();
+        pair.Oracle.BeginPass();
+        var w = pair.Matrix(FormatTable.Find(format)!, 1, 3, cols);
+        var bias = pair.Vector(3);
+        var x = pair.Values(tokens, cols);
+        var y = pair.Empty(tokens, 3);
+        pair.Tested.MatMul(x.Tested, w.Tested, bias.Tested, y.Tested);
+        pair.Oracle.MatMul(x.Oracle, w.Oracle, bias.Oracle, y.Oracle);
+        pair.AssertClose(y.Tested, y.Oracle, 5e-2);
+    }
+
+    [Fact]
+    public void RowsOfEveryLayoutAreLookedUp()
+    {
+        using BackendPair pair = new(new GpuBackend(GpuDevice.Open(GpuKind.Simulated), ComputeMode.Fast, 64 << 20), 1);
+        int[] ids = [4, 0, 3];
+        foreach (WeightFormat format in FormatTable.All)
+        {
+            pair.Tested.BeginPass();
+            pair.Oracle.BeginPass();
+            var table = pair.Matrix(format, 1, 5, 256);
+            var y = pair.Empty(3, 256);
+            pair.Tested.Embed(table.Tested, ids, y.Tested);
+            pair.Oracle.Embed(table.Oracle, ids, y.Oracle);
+            pair.AssertClose(y.Tested, y.Oracle, 2e-3);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using Xunit.Abstractions;
+
+namespace Quern.Kernels.Gpu.Tests.Ptx;
+
+/// <summary>
+/// Every kernel as a card gets it, looked at without one. Local memory is judged by the assembler: the package declares the results of inline PTX there, and the assembler keeps
+/// them in registers where nothing is indexed.
+/// </summary>
+public sealed class PtxTests(ITestOutputHelper output)
+{
+    public static TheoryData<string> Kernels => [.. KernelTable.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void AKernelHoldsTheInstructionsThatItIsMadeOf(string name)
+    {
+        KernelRule rule = KernelTable.All[name];
+        string ptx = PtxProbe.Compile(rule.Kernel);
+        Assert.All(rule.Needs, need => Assert.True(PtxProbe.Count(ptx, need.Pattern) >= need.Least, $"{PtxProbe.Count(ptx, need.Pattern)} times {need.Pattern}, expected {need.Least}"));
+    }
+
+    [AssemblerTheory]
+    [MemberData(nameof(Kernels))]
+    public void AKernelKeepsItsBudget(string name)
+    {
+        KernelRule rule = KernelTable.All[name];
+        Assembled result = PtxProbe.Assemble(PtxProbe.Compile(rule.Kernel))!.Value;
+        output.WriteLine($"{name}: {result.Registers} registers, {result.SpillBytes} bytes spilled, {result.LocalBytes} bytes of stack, {result.SharedBytes} bytes shared");
+        Assert.Equal((0, 0), (result.SpillBytes, result.LocalBytes));
+        Assert.InRange(result.Registers, 1, rule.MostRegisters);
+    }
+}
