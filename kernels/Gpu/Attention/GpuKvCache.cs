@@ -1,3 +1,4 @@
+using ILGPU.Runtime;
 using Quern.Kernels.Cpu;
 
 namespace Quern.Kernels.Gpu.Attention;
