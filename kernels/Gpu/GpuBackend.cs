@@ -41,6 +41,9 @@ public sealed unsafe partial class GpuBackend : Backend
     public long FreeBytes => _arena.FreeBytes;
 
     /// <inheritdoc/>
+    public override long? CacheMemory => _arena.FreeBytes;
+
+    /// <inheritdoc/>
     public override bool Copies(WeightFormat format, int cols, MatrixUse use) => true;
 
     /// <summary>Bytes that a matrix takes on the card.</summary>

@@ -109,7 +109,7 @@ public sealed class Generation
     {
         if (_prompt is null && _session.Remaining > 0)
         {
-            _session.Evaluate(_step, CancellationToken.None);
+            _session.Append(_step, CancellationToken.None);
             return true;
         }
 
@@ -122,7 +122,7 @@ public sealed class Generation
             }
 
             if (_read.Length > 0) _session.Read(_read);
-            _session.Evaluate(_prompt, _cancellation);
+            _session.Append(_prompt, _cancellation);
             return true;
         }
         catch (OperationCanceledException)

@@ -17,6 +17,9 @@ public sealed record ModelOptions
     /// </summary>
     public bool Repack { get; init; } = true;
 
+    /// <summary>What computes instead of the processor or beside it; null for the processor alone.</summary>
+    public ComputeDevice? Device { get; init; }
+
     /// <summary>
     /// The most tokens that one session holds; null for what the model was trained with, but no more than <see cref="DefaultContextLength"/>, because
     /// a context takes memory.

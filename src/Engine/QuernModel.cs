@@ -41,7 +41,7 @@ public sealed class QuernModel : IDisposable
         KvLayout page = new(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, PageCount: 1) { Windowed = model.WindowedLayers };
         long pageBytes, windowedBytes;
         using (KvCache one = backend.CreateKvCache(page)) (pageBytes, windowedBytes) = (one.PageBytes, one.WindowedBytes);
-        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long memory = backend.CacheMemory is { } own ? own + model.WeightBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         int pages = options.CacheBytes is { } bytes ? PagesOf(bytes, pageBytes)
             : options.CacheTokens is { } tokens ? KvLayout.PagesFor(tokens)
             : FittingPages(contextLength, pageBytes, memory - model.WeightBytes);
@@ -146,8 +146,7 @@ public sealed class QuernModel : IDisposable
         long start = Stopwatch.GetTimestamp();
         GgufFile file = GgufFile.Open(path);
         ThreadTeam team = new(options.Threads ?? MachineInfo.CoreCount);
-        CpuBackend backend = new(team, options.Exact ? ComputeMode.Exact : ComputeMode.Fast, options.Repack);
-        QuernModel model = Load(file, options, backend, team, team.Threads, progress, cancellation);
+        QuernModel model = Load(file, options, BackendOf(file, options, team, team), team, team.Threads, progress, cancellation);
         model.LoadTime = Stopwatch.GetElapsedTime(start);
         return model;
     }
@@ -161,10 +160,29 @@ public sealed class QuernModel : IDisposable
         options.Validate();
         ThreadTeam team = (ThreadTeam)(_threads ?? throw new InvalidOperationException("this model computes on no threads of its own"));
         long start = Stopwatch.GetTimestamp();
-        CpuBackend backend = new(team, options.Exact ? ComputeMode.Exact : ComputeMode.Fast, options.Repack);
-        QuernModel model = Load(GgufFile.Open(path), options, backend, null, team.Threads, progress, cancellation);
+        GgufFile file = GgufFile.Open(path);
+        QuernModel model = Load(file, options, BackendOf(file, options, team, null), null, team.Threads, progress, cancellation);
         model.LoadTime = Stopwatch.GetElapsedTime(start);
         return model;
+    }
+
+    /// <summary>The back end that the options ask for. Where the device cannot be opened, the error says why: nothing else is taken in its place.</summary>
+    private static Backend BackendOf(GgufFile file, ModelOptions options, ThreadTeam team, ThreadTeam? owned)
+    {
+        ComputeMode mode = options.Exact ? ComputeMode.Exact : ComputeMode.Fast;
+        CpuBackend processor = new(team, mode, options.Repack);
+        if (options.Device is null) return processor;
+        try
+        {
+            return options.Device.CreateBackend(ModelNeeds.Of(file, options, mode), processor);
+        }
+        catch
+        {
+            processor.Dispose();
+            owned?.Dispose();
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Loads a model on a back end; owns the file, the back end and the threads from here on.</summary>

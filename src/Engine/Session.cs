@@ -100,6 +100,13 @@ public sealed partial class Session : IDisposable
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public ReadOnlySpan<float> Evaluate(scoped ReadOnlySpan<int> tokens, CancellationToken cancellation = default)
     {
+        Append(tokens, cancellation);
+        return LastLogits;
+    }
+
+    /// <summary>The same, for a caller that takes <see cref="LastLogits"/> when it needs them: they may have to come from elsewhere.</summary>
+    internal void Append(scoped ReadOnlySpan<int> tokens, CancellationToken cancellation)
+    {
         CheckRead();
         Reserve(tokens);
         while (true)
@@ -108,7 +115,7 @@ public sealed partial class Session : IDisposable
             int count = Math.Min(tokens.Length, _batch.Capacity);
             bool last = count == tokens.Length;
             Pass(tokens[..count], last ? BatchOutputs.Last : BatchOutputs.None, _logits.Tensor);
-            if (last) return _logits.Tensor.AsSpan();
+            if (last) return;
             tokens = tokens[count..];
         }
     }
@@ -133,7 +140,7 @@ public sealed partial class Session : IDisposable
             int count = Math.Min(rows, tokens.Length - first);
             Tensor logits = _allLogits.Tensor.FirstRows(count);
             Pass(tokens.Slice(first, count), BatchOutputs.All, logits);
-            reader(first, count, logits.AsSpan());
+            reader(first, count, _allLogits.Read(0, count));
             first += count;
         }
     }
@@ -189,7 +196,7 @@ public sealed partial class Session : IDisposable
         int[] tokens = [.. Tokens, token];
         int left = ContextShift.Apply(tokens, keep, ContextShift.Dropped(tokens.Length, keep));
         Truncate(keep);
-        Evaluate(tokens.AsSpan(keep, left - keep), cancellation);
+        Append(tokens.AsSpan(keep, left - keep), cancellation);
     }
 
     /// <summary>Gives the session's memory back to the model.</summary>
@@ -204,7 +211,7 @@ public sealed partial class Session : IDisposable
     }
 
     /// <summary>The logits of the last <see cref="Evaluate"/>, to be changed before sampling.</summary>
-    internal Span<float> LastLogits => _logits.Tensor.AsSpan();
+    internal Span<float> LastLogits => _logits.Read(0, 1);
 
     private void CheckRead()
     {

@@ -45,6 +45,9 @@ public abstract class Backend : IDisposable
     /// <param name="address">Stored blocks.</param>
     public abstract WeightVector BindVector(string name, WeightFormat format, int length, nint address);
 
+    /// <summary>Bytes that a cache may take where it does not lie in the machine's memory; null where it does.</summary>
+    public virtual long? CacheMemory => null;
+
     /// <summary>Makes a cache of keys and values.</summary>
     public abstract KvCache CreateKvCache(KvLayout layout);
 

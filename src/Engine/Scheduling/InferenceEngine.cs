@@ -210,10 +210,11 @@ public sealed class InferenceEngine : IAsyncDisposable
     {
         Batch batch = _scheduler.Batch;
         long scheduled = Stopwatch.GetTimestamp();
-        Tensor logits = _logits.Tensor.FirstRows(batch.OutputCount);
+        Span<float> logits;
         try
         {
-            Model.Forward(batch, logits);
+            Model.Forward(batch, _logits.Tensor.FirstRows(batch.OutputCount));
+            logits = _logits.Read(0, batch.OutputCount);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
@@ -230,13 +231,13 @@ public sealed class InferenceEngine : IAsyncDisposable
             if (sequence.Scheduled > 1) prompts++;
             if (proposed > 0)
             {
-                ChooseProposed(sequence, logits.FirstRows(row + proposed + 1).AsSpan()[(row * Model.VocabularySize)..]);
+                ChooseProposed(sequence, logits.Slice(row * Model.VocabularySize, (proposed + 1) * Model.VocabularySize));
                 row += proposed + 1;
                 continue;
             }
 
             sequence.Advance(Options.SharePrefixes);
-            if (sequence.Pending == 0) Choose(sequence, logits.Row(row++));
+            if (sequence.Pending == 0) Choose(sequence, logits.Slice(row++ * Model.VocabularySize, Model.VocabularySize));
         }
 
         if (prompts == 0) _speculator?.Learn(batch.TokenCount, computed - scheduled, (int)(_meters.GeneratedTokens - generated));

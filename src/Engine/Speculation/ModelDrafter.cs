@@ -43,7 +43,8 @@ internal sealed class ModelDrafter : IDrafter
             _batch.Clear();
             foreach (EngineSequence sequence in _going) Place(sequence);
             _draft.Forward(_batch, _logits.Tensor.FirstRows(_going.Count));
-            for (int i = 0; i < _going.Count; i++) Draw(_going[i], _logits.Tensor.Row(i));
+            Span<float> logits = _logits.Read(0, _going.Count);
+            for (int i = 0; i < _going.Count; i++) Draw(_going[i], logits.Slice(i * _draft.VocabularySize, _draft.VocabularySize));
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             if (token > 0 || SecondsPerToken == 0) SecondsPerToken = StepCosts.Learnt(SecondsPerToken, seconds);
             for (int i = _going.Count - 1; i >= 0; i--)

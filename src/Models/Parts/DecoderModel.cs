@@ -100,7 +100,7 @@ internal abstract class DecoderModel : Model
     /// <summary>All layers; what is left has the rows of the outputs, if there are any.</summary>
     private Pass Run(Batch batch, KvCache cache, Backend backend)
     {
-        backend.BeginPass();
+        backend.BeginPass(batch);
         if (_sizes.Experts != 0 && (_routes is null || _routes.Tokens.Length < batch.TokenCount * _sizes.TopK))
             _routes = new ExpertRoutes(batch.Capacity, _sizes.TopK, _sizes.Experts);
         for (int i = 0; i < _ropes.Length; i++)
@@ -113,6 +113,7 @@ internal abstract class DecoderModel : Model
         Embed(pass);
         for (int layer = 0; layer < Config.LayerCount; layer++)
         {
+            backend.BeginLayer(layer, pass.X);
             Attend(layer, pass);
             if (layer == Config.LayerCount - 1)
             {

@@ -130,7 +130,7 @@ internal abstract class EncoderDecoderModel : Model
 
     private Pass Begin(Batch batch, KvCache cache, Backend backend)
     {
-        backend.BeginPass();
+        backend.BeginPass(batch);
         Pass pass = new(batch, cache, backend, _sizes, [], null);
         backend.Embed(_embedding, batch.Tokens, pass.X);
         return pass;

@@ -80,7 +80,7 @@ internal abstract class EncoderModel : Model
 
     private Tensor Run(Batch batch, KvCache cache, Backend backend)
     {
-        backend.BeginPass();
+        backend.BeginPass(batch);
         for (int i = 0; i < _ropes.Length; i++)
         {
             _angles[i] = backend.Take(batch.TokenCount, 2 * _ropes[i].Pairs);
