@@ -1,16 +1,109 @@
+using System.Numerics;
 using Quern.Kernels.Cpu;
+using Quern.Kernels.Gpu.Attention;
 
 namespace Quern.Kernels.Gpu;
 
-/// <summary>Keys, values and states.</summary>
+/// <summary>Keys, values and attention.</summary>
 public sealed unsafe partial class GpuBackend
 {
-    /// <inheritdoc/>
-    public override KvCache CreateKvCache(KvLayout layout) => throw new NotSupportedException();
+    private const int StoreWarps = 4, GroupsOfProcessor = 4;
+    private readonly Dictionary<(KvType Keys, KvType Values), AttentionKernels> _attention = [];
+    private readonly Dictionary<(int Heads, float MaxBias), nint> _slopes = [];
+    private DeviceScratch? _parts;
+    private GpuKernel<AttentionArguments>? _combineParts;
 
     /// <inheritdoc/>
-    public override void StoreKv(Tensor keys, Tensor values, Batch batch, int layer, KvCache cache) => throw new NotSupportedException();
+    public override KvCache CreateKvCache(KvLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        return new GpuKvCache(_device, _arena, layout);
+    }
 
     /// <inheritdoc/>
-    public override void Attention(Tensor queries, Batch batch, int layer, KvCache cache, AttentionOptions options, Tensor y) => throw new NotSupportedException();
+    public override void StoreKv(Tensor keys, Tensor values, Batch batch, int layer, KvCache cache)
+    {
+        GpuKvCache pages = (GpuKvCache)cache;
+        InputPlaces places = _inputs.Require(batch);
+        KvLayer shape = pages.Layout.Layers[layer];
+        AttentionKernels kernels = AttentionOf(pages.Layout);
+        int warps = Threads(StoreWarps * GpuDevice.WarpThreads) / GpuDevice.WarpThreads;
+        Store(kernels.StoreKeys, keys, pages.Keys(layer));
+        Store(kernels.StoreValues, values, pages.Values(layer));
+
+        void Store(GpuKernel<StoreArguments> kernel, Tensor x, KvRows rows) => kernel.Run(
+            _arena.Memory, new StoreArguments(Place(x), rows, shape.Heads, places), Groups(shape.Heads * Groups(rows.Length, 32), warps), batch.TokenCount, warps * GpuDevice.WarpThreads);
+    }
+
+    /// <inheritdoc/>
+    public override void Attention(Tensor queries, Batch batch, int layer, KvCache cache, AttentionOptions options, Tensor y)
+    {
+        GpuKvCache pages = (GpuKvCache)cache;
+        InputPlaces places = _inputs.Require(batch);
+        int kvHeads = pages.Layout.Layers[layer].Heads, warps = Threads(PagedAttention.Warps * GpuDevice.WarpThreads) / GpuDevice.WarpThreads;
+        KvRows values = pages.Values(layer);
+        int heads = kvHeads * Groups(options.Heads / kvHeads, PagedAttention.HeadsTogether), pieces = Groups(values.Pieces, PagedAttention.PiecesTogether);
+        int splits = Splits(heads * pieces * batch.TokenCount, Pages(batch, options), warps);
+        AttentionArguments arguments = new(
+            Place(queries), Place(y), pages.Keys(layer), values, places, kvHeads, options, Vectors(options, batch.TokenCount, splits, values.Length), splits);
+        AttentionOf(pages.Layout).Rows.Run(_arena.Memory, arguments, heads * splits * pieces, batch.TokenCount, warps * GpuDevice.WarpThreads);
+        if (splits == 1) return;
+        _combineParts ??= new GpuKernel<AttentionArguments>(_device, PagedAttention.Combine);
+        _combineParts.Run(_arena.Memory, arguments, options.Heads, batch.TokenCount, GpuDevice.WarpThreads);
+    }
+
+    /// <summary>The most pages that a row of the batch looks at, up to a power of two, so that launches stay the same while a text grows.</summary>
+    private static int Pages(Batch batch, AttentionOptions options)
+    {
+        int most = 1;
+        foreach (SequenceRun run in batch.Runs)
+        {
+            int slots = options.OverPrefix ? run.Prefix : run.FirstSlot + run.Count;
+            if (options.Window != 0) slots = Math.Min(slots, options.Window + KvLayout.PageTokens);
+            most = Math.Max(most, KvLayout.PagesFor(slots));
+        }
+
+        return (int)BitOperations.RoundUpToPowerOf2((uint)most);
+    }
+
+    // As many parts as fill the card, each with a page for every warp at least.
+    private int Splits(int groups, int pages, int warps)
+    {
+        int wanted = _device.Kind == GpuKind.Simulated ? 64 : GroupsOfProcessor * _device.Accelerator.NumMultiprocessors;
+        return Math.Clamp(Math.Min(wanted / groups, pages / warps), 1, 64);
+    }
+
+    private AttentionPlaces Vectors(AttentionOptions options, int rows, int splits, int valueLength)
+    {
+        long slopes = -1, biases = Offset(options.RelativeBias), parts = 0, weights = 0;
+        if (options.AlibiMaxBias != 0)
+        {
+            if (!_slopes.TryGetValue((options.Heads, options.AlibiMaxBias), out nint place))
+            {
+                float[] all = new float[options.Heads];
+                for (int i = 0; i < all.Length; i++) all[i] = options.AlibiSlope(i);
+                _slopes[(options.Heads, options.AlibiMaxBias)] = place = _arena.Take((long)all.Length * sizeof(float), "slopes");
+                _arena.Write<float>(place, all);
+            }
+
+            slopes = _arena.Offset(place);
+        }
+
+        if (splits > 1)
+        {
+            _parts ??= new DeviceScratch(_device, _arena, "parts of attention");
+            long count = (long)rows * options.Heads * splits;
+            parts = _arena.Offset(_parts.Require(count * (valueLength + 2) * sizeof(float)));
+            weights = parts + (count * valueLength * sizeof(float));
+        }
+
+        int reach = options.RelativeBias is { } relative ? relative.Length / options.Heads / 2 : 0;
+        return new AttentionPlaces(slopes, biases, reach, Offset(options.Sinks), parts, weights);
+    }
+
+    private AttentionKernels AttentionOf(KvLayout layout)
+    {
+        if (_attention.TryGetValue((layout.KeyType, layout.ValueType), out AttentionKernels? kernels)) return kernels;
+        return _attention[(layout.KeyType, layout.ValueType)] = AttentionKernels.Create(_device, layout.KeyType, layout.ValueType);
+    }
 }

@@ -24,6 +24,12 @@ public sealed unsafe partial class GpuBackend
     /// <inheritdoc/>
     public override void MatMul(Tensor x, ReadOnlySpan<Product> products)
     {
+        if (Mode == ComputeMode.Fast && x.Rows > MostGemvTokens)
+        {
+            MultiplyMany(x, products);
+            return;
+        }
+
         Activations activations = default;
         for (int first = 0; first < products.Length;)
         {

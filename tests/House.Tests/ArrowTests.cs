@@ -13,7 +13,7 @@ public sealed class ArrowTests
         ["src/Models"] = (["src/Gguf", "kernels/Cpu"], []),
         ["src/Engine"] = (["src/Models", "src/Text", "kernels/Cpu"], []),
         ["src/Server"] = (["src/Engine"], []),
-        ["src/Cli"] = (["src/Engine", "src/Server"], ["System.CommandLine", "Spectre.Console"]),
+        ["src/Cli"] = (["src/Engine", "src/Server", "kernels/Gpu"], ["System.CommandLine", "Spectre.Console"]),
     };
 
     private static readonly string[] WithoutUnsafe = ["src/Text", "src/Models", "src/Engine", "src/Server", "src/Cli"];

@@ -33,7 +33,7 @@ public sealed class LoadedModel : IDisposable
     {
         using TensorBuffer logits = Backend.Allocate(Math.Max(1, batch.OutputCount), Vocabulary);
         Model.Forward(batch, Cache, Backend, logits.Tensor.FirstRows(batch.OutputCount));
-        return logits.Tensor.FirstRows(batch.OutputCount).AsSpan().ToArray();
+        return logits.Read(0, batch.OutputCount).ToArray();
     }
 
     /// <summary>Runs a batch without logits; the vectors are [outputs, width].</summary>
@@ -41,7 +41,7 @@ public sealed class LoadedModel : IDisposable
     {
         using TensorBuffer vectors = Backend.Allocate(Math.Max(1, batch.OutputCount), Model.Config.Width);
         Model.Embed(batch, Cache, Backend, vectors.Tensor.FirstRows(batch.OutputCount));
-        return vectors.Tensor.FirstRows(batch.OutputCount).AsSpan().ToArray();
+        return vectors.Read(0, batch.OutputCount).ToArray();
     }
 
     /// <summary>The vectors of a whole text that a model reads at once: [tokens, width].</summary>

@@ -11,12 +11,14 @@ internal sealed class GpuKvCache : KvCache
     private readonly GpuDevice _device;
     private readonly DeviceArena _arena;
     private readonly nint[] _layers;
+    private readonly GpuKernel<MoveArguments> _move;
     private bool _isDisposed;
 
     public GpuKvCache(GpuDevice device, DeviceArena arena, KvLayout layout)
         : base(layout)
     {
         (_device, _arena) = (device, arena);
+        _move = new GpuKernel<MoveArguments>(device, MoveKv.Kernel);
         _layers = new nint[layout.Layers.Count];
         for (int i = 0; i < _layers.Length; i++)
         {
@@ -92,11 +94,8 @@ internal sealed class GpuKvCache : KvCache
             (int target, int to) = Math.DivRem(firstSlot + i, KvLayout.PageTokens);
             for (int layer = 0; layer < _layers.Length; layer++)
             {
-                for (int head = 0; head < Layout.Layers[layer].Heads; head++)
-                {
-                    Copy(Keys(layer), head, blockTable[page], from, blockTable[target], to);
-                    Copy(Values(layer), head, blockTable[page], from, blockTable[target], to);
-                }
+                MoveArguments arguments = new(Keys(layer), Values(layer), blockTable[page], from, blockTable[target], to);
+                _move.Run(_arena.Memory, arguments, Layout.Layers[layer].Heads, 1, GpuDevice.WarpThreads);
             }
         }
     }
@@ -110,18 +109,6 @@ internal sealed class GpuKvCache : KvCache
             if (bytes != 0) _arena.View<byte>(Address(i, source), bytes).CopyTo(_device.Stream, _arena.View<byte>(Address(i, destination), bytes));
         }
     }
-
-    // In the order of the stream: what was stored before is moved, and what comes later sees it moved.
-    private void Copy(KvRows rows, int head, int page, int from, int target, int to)
-    {
-        long source = rows.Head(page, head), destination = rows.Head(target, head);
-        Copy(rows.Row(source, from), rows.Row(destination, to), rows.RowBytes);
-        int scales = rows.HeadBytes - (KvLayout.PageTokens * rows.RowBytes);
-        if (scales > 0) Copy(rows.Scale(source, from, 0), rows.Scale(destination, to, 0), scales / KvLayout.PageTokens);
-    }
-
-    private void Copy(long source, long destination, int bytes) =>
-        _arena.View<byte>(_arena.Base + (nint)source, bytes).CopyTo(_device.Stream, _arena.View<byte>(_arena.Base + (nint)destination, bytes));
 
     protected override void Dispose(bool disposing)
     {

@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Algorithms;
+using ILGPU.Runtime.Cuda;
 using Quern.Kernels.Gpu.Weights;
 
 namespace Quern.Kernels.Gpu.Attention;
@@ -19,15 +20,34 @@ internal struct HeadState
 
     public static HeadState Empty => new() { Most = Nothing };
 
-    /// <summary>Takes in a score a lane, and leaves the lane's weight in shared memory.</summary>
-    public void Weigh(ArrayView<float> weights, int place, float score)
+    /// <summary>Takes in a score a lane, and leaves the lane's weight in shared memory, 32 values from <paramref name="first"/>.</summary>
+    public void Weigh(ArrayView<float> weights, int first, float score)
     {
-        float most = IntrinsicMath.Max(Most, Lane.WarpMax(score));
+        int place = first + (Group.IdxX & 31);
+        float most = CudaAsm.IsSupported ? IntrinsicMath.Max(Most, Lane.WarpMax(score)) : Largest(weights, first, place, score, Most);
         float weight = score <= Nothing ? 0f : XMath.Exp(score - most), fade = XMath.Exp(Most - most);
         weights[place] = weight;
-        Total = (Total * fade) + Lane.WarpSum(weight);
+        Total = (Total * fade) + (CudaAsm.IsSupported ? Lane.WarpSum(weight) : All(weights, first));
         Sum.Fade(fade);
         Most = most;
+    }
+
+    // Without shuffles, which are slow where threads are simulated: every lane looks at all scores.
+    private static float Largest(ArrayView<float> weights, int first, int place, float score, float most)
+    {
+        weights[place] = score;
+        Warp.Barrier();
+        for (int i = 0; i < GpuDevice.WarpThreads; i++) most = IntrinsicMath.Max(most, weights[first + i]);
+        Warp.Barrier();
+        return most;
+    }
+
+    private static float All(ArrayView<float> weights, int first)
+    {
+        Warp.Barrier();
+        float sum = 0;
+        for (int i = 0; i < GpuDevice.WarpThreads; i++) sum += weights[first + i];
+        return sum;
     }
 
     /// <summary>Takes in what others have found.</summary>

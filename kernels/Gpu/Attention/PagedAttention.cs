@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Algorithms;
+using ILGPU.Runtime.Cuda;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Gpu.Ops;
 using Quern.Kernels.Gpu.Weights;
@@ -51,10 +52,10 @@ internal static class PagedAttention<TKeys, TValues>
             Scores scores = Dots(memory, a, q, page, kvHead, keyPieces, length);
             int at = row.PositionOf(slot);
             bool isSeen = at >= first && slot <= last;
-            s0.Weigh(weights, place + lane, PagedAttention.Score(memory, a, firstHead, position, at, isSeen, scores.S0));
-            s1.Weigh(weights, place + Page + lane, PagedAttention.Score(memory, a, firstHead + 1, position, at, isSeen && heads > 1, scores.S1));
-            s2.Weigh(weights, place + (2 * Page) + lane, PagedAttention.Score(memory, a, firstHead + 2, position, at, isSeen && heads > 2, scores.S2));
-            s3.Weigh(weights, place + (3 * Page) + lane, PagedAttention.Score(memory, a, firstHead + 3, position, at, isSeen && heads > 3, scores.S3));
+            s0.Weigh(weights, place, PagedAttention.Score(memory, a, firstHead, position, at, isSeen, scores.S0));
+            if (heads > 1) s1.Weigh(weights, place + Page, PagedAttention.Score(memory, a, firstHead + 1, position, at, isSeen, scores.S1));
+            if (heads > 2) s2.Weigh(weights, place + (2 * Page), PagedAttention.Score(memory, a, firstHead + 2, position, at, isSeen, scores.S2));
+            if (heads > 3) s3.Weigh(weights, place + (3 * Page), PagedAttention.Score(memory, a, firstHead + 3, position, at, isSeen, scores.S3));
             Warp.Barrier();
             long head = a.Values.Head(page, kvHead);
             for (int token = lane / wide; token < Page; token += 32 / wide)
@@ -63,9 +64,9 @@ internal static class PagedAttention<TKeys, TValues>
                 if (mine >= lanePieces || stored < first || stored > last) continue;
                 Float8 v = default(TValues).Load(memory, a.Values, head, token, piece + mine);
                 s0.Sum.Add(weights[place + token], v);
-                s1.Sum.Add(weights[place + Page + token], v);
-                s2.Sum.Add(weights[place + (2 * Page) + token], v);
-                s3.Sum.Add(weights[place + (3 * Page) + token], v);
+                if (heads > 1) s1.Sum.Add(weights[place + Page + token], v);
+                if (heads > 2) s2.Sum.Add(weights[place + (2 * Page) + token], v);
+                if (heads > 3) s3.Sum.Add(weights[place + (3 * Page) + token], v);
             }
 
             Warp.Barrier();
@@ -75,15 +76,15 @@ internal static class PagedAttention<TKeys, TValues>
         for (int apart = wide; apart < 32; apart *= 2)
         {
             s0.Sum.Join(apart);
-            s1.Sum.Join(apart);
-            s2.Sum.Join(apart);
-            s3.Sum.Join(apart);
+            if (heads > 1) s1.Sum.Join(apart);
+            if (heads > 2) s2.Sum.Join(apart);
+            if (heads > 3) s3.Sum.Join(apart);
         }
 
-        WriteHead(memory, a, found, firstHead, split, piece, wide, lanePieces, heads > 0, s0);
-        WriteHead(memory, a, found, firstHead + 1, split, piece, wide, lanePieces, heads > 1, s1);
-        WriteHead(memory, a, found, firstHead + 2, split, piece, wide, lanePieces, heads > 2, s2);
-        WriteHead(memory, a, found, firstHead + 3, split, piece, wide, lanePieces, heads > 3, s3);
+        WriteHead(memory, a, found, firstHead, split, piece, lanePieces, heads > 0, s0);
+        WriteHead(memory, a, found, firstHead + 1, split, piece, lanePieces, heads > 1, s1);
+        WriteHead(memory, a, found, firstHead + 2, split, piece, lanePieces, heads > 2, s2);
+        WriteHead(memory, a, found, firstHead + 3, split, piece, lanePieces, heads > 3, s3);
     }
 
     // Every lane the products of its token's key with four queries.
@@ -109,14 +110,14 @@ internal static class PagedAttention<TKeys, TValues>
         (k.V0 * q[at]) + (k.V1 * q[at + 1]) + (k.V2 * q[at + 2]) + (k.V3 * q[at + 3]) + (k.V4 * q[at + 4]) + (k.V5 * q[at + 5]) + (k.V6 * q[at + 6]) + (k.V7 * q[at + 7]);
 
     // Puts the warps of a group together, and gives the result to y or, where there are other parts, to them.
-    private static void WriteHead(DeviceMemory memory, AttentionArguments a, ArrayView<float> found, int head, int split, int piece, int wide, int lanePieces, bool isHead, HeadState state)
+    private static void WriteHead(DeviceMemory memory, AttentionArguments a, ArrayView<float> found, int head, int split, int piece, int lanePieces, bool isHead, HeadState state)
     {
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5;
         if (Group.DimX > GpuDevice.WarpThreads)
         {
             int own = warp * PagedAttention.FoundLength;
             Group.Barrier();
-            if (lane < wide) state.Sum.Put(found, own + 2 + (8 * lane));
+            if (lane < lanePieces) state.Sum.Put(found, own + 2 + (8 * lane));
             if (lane == 0) (found[own], found[own + 1]) = (state.Most, state.Total);
             Group.Barrier();
             if (warp != 0) return;
@@ -124,7 +125,7 @@ internal static class PagedAttention<TKeys, TValues>
             for (int w = 0; w < Group.DimX >> 5; w++)
             {
                 int other = w * PagedAttention.FoundLength;
-                state.Join(found[other], found[other + 1], Float8Sum.Of(found, other + 2 + (8 * (lane % wide))));
+                state.Join(found[other], found[other + 1], Float8Sum.Of(found, other + 2 + (8 * IntrinsicMath.Min(lane, lanePieces - 1))));
             }
         }
 
@@ -169,8 +170,8 @@ internal static class PagedAttention
     /// <summary>What a warp hands over: maximum, total, sums.</summary>
     public const int FoundLength = 2 + (8 * PiecesTogether);
 
-    /// <summary>The next power of two.</summary>
-    public static int Wide(int pieces) => pieces > 8 ? 16 : pieces > 4 ? 8 : pieces > 2 ? 4 : pieces;
+    /// <summary>Lanes that share the values of a token: the next power of two; all where threads are simulated and adding lanes up is slow.</summary>
+    public static int Wide(int pieces) => !CudaAsm.IsSupported ? GpuDevice.WarpThreads : pieces > 8 ? 16 : pieces > 4 ? 8 : pieces > 2 ? 4 : pieces;
 
     /// <summary>A product made a score: scaled, capped, biased by the positions of query and key; far below all others where the query does not see it.</summary>
     public static float Score(DeviceMemory memory, AttentionArguments a, int head, int query, int key, bool isSeen, float product)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ILGPU;
+using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
@@ -29,6 +30,7 @@ public sealed class GpuDevice : IDisposable
     {
         (Kind, _context, Accelerator) = (kind, context, accelerator);
         Stream = accelerator.CreateStream();
+        if (accelerator is CudaAccelerator cuda) PtxBackend = new PTXBackend(context, cuda.Architecture, cuda.InstructionSet, null!);
     }
 
     /// <summary>Threads that run in step.</summary>
@@ -47,6 +49,9 @@ public sealed class GpuDevice : IDisposable
 
     /// <summary>The accelerator.</summary>
     internal Accelerator Accelerator { get; }
+
+    /// <summary>What compiles kernels for a card, null elsewhere.</summary>
+    internal PTXBackend? PtxBackend { get; }
 
     /// <summary>A created stream, which a graph can be captured from; the default one cannot.</summary>
     internal AcceleratorStream Stream { get; }
@@ -100,6 +105,7 @@ public sealed class GpuDevice : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        PtxBackend?.Dispose();
         Stream.Dispose();
         Accelerator.Dispose();
         _context.Dispose();

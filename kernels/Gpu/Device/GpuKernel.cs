@@ -18,7 +18,7 @@ internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> ker
     public void Run(DeviceMemory memory, T arguments, int groups, int rows, int threads)
     {
         if (groups == 0 || rows == 0) return;
-        _launch ??= device.Accelerator.LoadKernel(kernel);
+        _launch ??= KernelLoader.Load(device, kernel);
         _launch(device.Stream, new KernelConfig((groups, rows, 1), (threads, 1, 1)), memory, arguments);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Quern.Cli.Output;
 using Quern.Engine;
 using Quern.Kernels.Cpu;
@@ -41,8 +42,26 @@ internal sealed class ModelArguments
 
     public Option<string?> PreTokenizer { get; } = new("--pre") { Description = "Pre-tokenizer instead of the one that the file names.", HelpName = "NAME" };
 
+    public Option<string?> Device { get; } = new("--device") { Description = "What computes: cpu, gpu (an NVIDIA card), opencl or simulated (the card's kernels on the processor).", HelpName = "NAME" };
+
+    public Option<string?> GpuLayers { get; } = new("--gpu-layers", "-ngl")
+    {
+        Description = "Layers on the card: a number, all, or auto for as many as its memory takes [default: auto]. The first layers stay on the processor.",
+        HelpName = "N",
+    };
+
     public ModelArguments()
     {
+        Device.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } name && !GpuOption.Devices.Contains(name))
+                result.AddError($"--device is '{name}'; expected one of {string.Join(", ", GpuOption.Devices)}");
+        });
+        GpuLayers.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } text && text is not ("all" or "auto") && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+                result.AddError($"--gpu-layers is '{text}'; expected a number, all or auto");
+        });
         KvTypeName.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string?>() is { } text && KvTypes(text) is null)
@@ -55,7 +74,7 @@ internal sealed class ModelArguments
     /// <summary>Adds the options to a command, except those that it has in a form of its own.</summary>
     public void AddTo(Command command, params Option[] except)
     {
-        foreach (Option option in new Option[] { Path, Threads, Context, Batch, KvTypeName, Exact, NoRepack, PreTokenizer })
+        foreach (Option option in new Option[] { Path, Threads, Context, Batch, KvTypeName, Exact, NoRepack, PreTokenizer, Device, GpuLayers })
             if (!except.Contains(option)) command.Add(option);
     }
 
@@ -72,6 +91,7 @@ internal sealed class ModelArguments
             Exact = result.GetValue(Exact),
             Repack = !result.GetValue(NoRepack),
             PreTokenizer = result.GetValue(PreTokenizer),
+            Device = GpuOption.DeviceOf(result.GetValue(Device), result.GetValue(GpuLayers)),
         };
     }
 

@@ -38,6 +38,7 @@ internal static partial class KernelTable
         Floats<PlainF32>(all, "F32");
         Floats<PlainF16>(all, "F16");
         Floats<PlainBF16>(all, "BF16");
+        Tensor(all);
         return all;
     }
 

@@ -2,9 +2,7 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using ILGPU;
-using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
-using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 
 namespace Quern.Kernels.Gpu.Tests.Ptx;
@@ -32,8 +30,7 @@ internal static partial class PtxProbe
     {
         using Context context = Context.Create(builder => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2));
         using PTXBackend backend = new(context, new CudaCapabilityContext(CudaArchitecture.SM_90), CudaArchitecture.SM_90, CudaInstructionSet.ISA_84, null);
-        EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
-        string ptx = ((PTXCompiledKernel)backend.Compile(entry, KernelSpecialization.Empty)).PTXAssembly;
+        string ptx = KernelLoader.Compile(backend, kernel).PTXAssembly;
         if (Environment.GetEnvironmentVariable("QUERN_PTX_OUT") is { Length: > 0 } folder) File.WriteAllText(Path.Combine(folder, $"{kernel.DeclaringType!.Name}.{kernel.Name}.ptx"), ptx);
         return ptx;
     }

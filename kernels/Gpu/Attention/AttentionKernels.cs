@@ -1,0 +1,48 @@
+using Quern.Kernels.Cpu;
+
+namespace Quern.Kernels.Gpu.Attention;
+
+/// <summary>The kernels of keys and values of two types.</summary>
+internal abstract class AttentionKernels
+{
+    /// <summary>Stores keys.</summary>
+    public abstract GpuKernel<StoreArguments> StoreKeys { get; }
+
+    /// <summary>Stores values.</summary>
+    public abstract GpuKernel<StoreArguments> StoreValues { get; }
+
+    /// <summary>Attention of single rows.</summary>
+    public abstract GpuKernel<AttentionArguments> Rows { get; }
+
+    /// <summary>Those of two types.</summary>
+    public static AttentionKernels Create(GpuDevice device, KvType keys, KvType values) => keys switch
+    {
+        KvType.F32 => OfValues<KvF32>(device, values),
+        KvType.F16 => OfValues<KvF16>(device, values),
+        KvType.BF16 => OfValues<KvBF16>(device, values),
+        KvType.Q8_0 => OfValues<KvQ8_0>(device, values),
+        _ => OfValues<KvQ4_0>(device, values),
+    };
+
+    private static AttentionKernels OfValues<TKeys>(GpuDevice device, KvType values)
+        where TKeys : unmanaged, IKvFormat => values switch
+        {
+            KvType.F32 => new AttentionKernels<TKeys, KvF32>(device),
+            KvType.F16 => new AttentionKernels<TKeys, KvF16>(device),
+            KvType.BF16 => new AttentionKernels<TKeys, KvBF16>(device),
+            KvType.Q8_0 => new AttentionKernels<TKeys, KvQ8_0>(device),
+            _ => new AttentionKernels<TKeys, KvQ4_0>(device),
+        };
+}
+
+/// <inheritdoc cref="AttentionKernels"/>
+internal sealed class AttentionKernels<TKeys, TValues>(GpuDevice device) : AttentionKernels
+    where TKeys : unmanaged, IKvFormat
+    where TValues : unmanaged, IKvFormat
+{
+    public override GpuKernel<StoreArguments> StoreKeys { get; } = new(device, StoreKv<TKeys>.Kernel);
+
+    public override GpuKernel<StoreArguments> StoreValues { get; } = new(device, StoreKv<TValues>.Kernel);
+
+    public override GpuKernel<AttentionArguments> Rows { get; } = new(device, PagedAttention<TKeys, TValues>.Kernel);
+}

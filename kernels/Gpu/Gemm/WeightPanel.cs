@@ -1,0 +1,120 @@
+using ILGPU;
+using Quern.Kernels.Gpu.Weights;
+
+namespace Quern.Kernels.Gpu.Gemm;
+
+/// <summary>32 weights of a row: as they were read, or as bfloat16, two in a word.</summary>
+internal struct PanelBlock
+{
+    public Uint4 A;
+    public Uint4 B;
+    public Uint4 C;
+    public Uint4 D;
+    public float Scale;
+    public float UpperScale;
+    public float Minimum;
+}
+
+/// <summary>How the product on tensor cores reads weights: a block of 32 early, and makes it bfloat16 when its place in shared memory is free.</summary>
+internal interface IWeightPanel
+{
+    /// <summary>Reads a block.</summary>
+    PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block);
+
+    /// <summary>Makes it bfloat16.</summary>
+    PanelBlock Decode(PanelBlock block);
+}
+
+/// <summary>Weights of a block format: <c>scale · code − minimum</c>, rounded to bfloat16.</summary>
+internal readonly struct BlockPanel<T> : IWeightPanel
+    where T : unmanaged, IBlockFormat
+{
+    public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    {
+        BlockCodes codes = default(T).Load(memory, w, row, IntrinsicMath.Min(block, w.Blocks - 1));
+        return new PanelBlock
+        {
+            A = new Uint4 { X = codes.C0, Y = codes.C1, Z = codes.C2, W = codes.C3 },
+            B = new Uint4 { X = codes.C4, Y = codes.C5, Z = codes.C6, W = codes.C7 },
+            Scale = codes.Scale,
+            UpperScale = codes.UpperScale,
+            Minimum = codes.Minimum,
+        };
+    }
+
+    public PanelBlock Decode(PanelBlock b)
+    {
+        float upper = default(T).HasTwoScales ? b.UpperScale : b.Scale, minimum = default(T).HasMinimum ? b.Minimum : 0f;
+        return new PanelBlock
+        {
+            A = Eight(b.A.X, b.A.Y, b.Scale, minimum),
+            B = Eight(b.A.Z, b.A.W, b.Scale, minimum),
+            C = Eight(b.B.X, b.B.Y, upper, minimum),
+            D = Eight(b.B.Z, b.B.W, upper, minimum),
+        };
+    }
+
+    private static Uint4 Eight(uint first, uint second, float scale, float minimum)
+    {
+        // Signed bytes become unsigned ones.
+        first ^= 0x80808080;
+        second ^= 0x80808080;
+        return new Uint4
+        {
+            X = Narrow.ToBrains(Value(first, 0, scale, minimum), Value(first, 1, scale, minimum)),
+            Y = Narrow.ToBrains(Value(first, 2, scale, minimum), Value(first, 3, scale, minimum)),
+            Z = Narrow.ToBrains(Value(second, 0, scale, minimum), Value(second, 1, scale, minimum)),
+            W = Narrow.ToBrains(Value(second, 2, scale, minimum), Value(second, 3, scale, minimum)),
+        };
+    }
+
+    // 2^23 plus the byte is a number whose last byte is the byte.
+    private static float Value(uint codes, uint index, float scale, float minimum)
+    {
+        float code = Interop.IntAsFloat(Lane.Pick(codes, 0x4b000000, 0x7540 | index)) - 8388736f;
+        return (code * scale) - minimum;
+    }
+}
+
+/// <summary>Weights of a floating-point format, rounded to bfloat16.</summary>
+internal readonly struct FloatPanel<T> : IWeightPanel
+    where T : unmanaged, IFloatFormat
+{
+    public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    {
+        if (default(T).Values == 8)
+        {
+            return new PanelBlock { A = Unit(memory, w, row, 4 * block), B = Unit(memory, w, row, (4 * block) + 1), C = Unit(memory, w, row, (4 * block) + 2), D = Unit(memory, w, row, (4 * block) + 3) };
+        }
+
+        return new PanelBlock
+        {
+            A = Eight(Unit(memory, w, row, 8 * block), Unit(memory, w, row, (8 * block) + 1)),
+            B = Eight(Unit(memory, w, row, (8 * block) + 2), Unit(memory, w, row, (8 * block) + 3)),
+            C = Eight(Unit(memory, w, row, (8 * block) + 4), Unit(memory, w, row, (8 * block) + 5)),
+            D = Eight(Unit(memory, w, row, (8 * block) + 6), Unit(memory, w, row, (8 * block) + 7)),
+        };
+    }
+
+    public PanelBlock Decode(PanelBlock b)
+    {
+        if (default(T).Values == 4) return b;
+        return new PanelBlock { A = Eight(b.A, default), B = Eight(b.B, default), C = Eight(b.C, default), D = Eight(b.D, default) };
+    }
+
+    // Behind the end of a row its last values stand: activations are zero there.
+    private static Uint4 Unit(DeviceMemory memory, DeviceWeights w, long row, int unit)
+    {
+        int units = (w.Cols + default(T).Values - 1) / default(T).Values;
+        return Lane.Stream16(memory, w.Quants + (((row * units) + IntrinsicMath.Min(unit, units - 1)) * 16));
+    }
+
+    private static Uint4 Eight(Uint4 first, Uint4 second)
+    {
+        Float8 v = default(T).Decode(first);
+        if (default(T).Values == 8)
+            return new Uint4 { X = Narrow.ToBrains(v.V0, v.V1), Y = Narrow.ToBrains(v.V2, v.V3), Z = Narrow.ToBrains(v.V4, v.V5), W = Narrow.ToBrains(v.V6, v.V7) };
+        Float8 u = default(T).Decode(second);
+        return new Uint4 { X = Narrow.ToBrains(v.V0, v.V1), Y = Narrow.ToBrains(v.V2, v.V3), Z = Narrow.ToBrains(u.V0, u.V1), W = Narrow.ToBrains(u.V2, u.V3) };
+    }
+}

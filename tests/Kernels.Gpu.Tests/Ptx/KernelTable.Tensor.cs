@@ -1,0 +1,49 @@
+using Quern.Kernels.Gpu.Attention;
+using Quern.Kernels.Gpu.Gemm;
+using Quern.Kernels.Gpu.Weights;
+
+namespace Quern.Kernels.Gpu.Tests.Ptx;
+
+/// <summary>Products on tensor cores, and attention.</summary>
+internal static partial class KernelTable
+{
+    private const string Mma = @"mma\.sync\.aligned\.m16n8k16", LoadMatrix = @"ldmatrix\.sync\.aligned\.m8n8\.x4", CopyLater = @"cp\.async\.cg";
+
+    private static void Tensor(Dictionary<string, KernelRule> all)
+    {
+        all.Add("NarrowActivations", new(NarrowActivations.Kernel, 32));
+        Gemm<FloatPanel<PlainF32>>(all, "F32");
+        Gemm<FloatPanel<PlainF16>>(all, "F16");
+        Gemm<FloatPanel<PlainBF16>>(all, "BF16");
+        Gemm<BlockPanel<Q4_0Planes>>(all, "Q4_0");
+        Gemm<BlockPanel<BytePlanes>>(all, "Q8_0");
+        Gemm<BlockPanel<Q4_KPlanes>>(all, "Q4_K");
+        Gemm<BlockPanel<Q5_KPlanes>>(all, "Q5_K");
+        Gemm<BlockPanel<Q6_KPlanes>>(all, "Q6_K");
+        Gemm<BlockPanel<IQ4_NLPlanes>>(all, "IQ4_NL");
+        Gemm<BlockPanel<IQ4_XSPlanes>>(all, "IQ4_XS");
+        Gemm<BlockPanel<MXFP4Planes>>(all, "MXFP4");
+        Rows<KvF32>(all, "F32");
+        Rows<KvF16>(all, "F16");
+        Rows<KvBF16>(all, "BF16");
+        Rows<KvQ8_0>(all, "Q8_0");
+        Rows<KvQ4_0>(all, "Q4_0");
+        all.Add("CombineParts", new(PagedAttention.Combine, 40));
+    }
+
+    // 128 registers leave a multiprocessor two groups of 256 threads.
+    private static void Gemm<T>(Dictionary<string, KernelRule> all, string name)
+        where T : unmanaged, IWeightPanel
+    {
+        all.Add($"Gemm {name} 128", new(TensorGemm<T, Tokens128>.Kernel, 128) { Needs = [(Mma, 64), (LoadMatrix, 24), (CopyLater, 8)] });
+        all.Add($"Gemm {name} 64", new(TensorGemm<T, Tokens64>.Kernel, 128) { Needs = [(Mma, 32), (LoadMatrix, 16), (CopyLater, 4)] });
+        all.Add($"Gemm {name} 32", new(TensorGemm<T, Tokens32>.Kernel, 128) { Needs = [(Mma, 16), (LoadMatrix, 12), (CopyLater, 2)] });
+    }
+
+    private static void Rows<T>(Dictionary<string, KernelRule> all, string name)
+        where T : unmanaged, IKvFormat
+    {
+        all.Add($"StoreKv {name}", new(StoreKv<T>.Kernel, 40));
+        all.Add($"Attention {name}", new(PagedAttention<T, T>.Kernel, 128));
+    }
+}
