@@ -20,6 +20,7 @@ public abstract partial class BackendSuite
         {
             Check(13, mode, pair =>
             {
+                if (!TakesAttention) return;
                 KvLayout layout = new([new KvLayer(kvHeads, keyLength, valueLength)], keyType, valueType, 12);
                 using KvCache tested = pair.Tested.CreateKvCache(layout), oracle = pair.Oracle.CreateKvCache(layout);
                 int[][] tables = [[7, 2, 9, 0, 5, 10, 1], [11, 4, 6]];

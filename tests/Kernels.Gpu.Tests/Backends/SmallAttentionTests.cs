@@ -43,4 +43,42 @@ public sealed class SmallAttentionTests
             pair.AssertClose(y.Tested, y.Oracle, 3e-4);
         }
     }
+
+    [Theory]
+    [InlineData(KvType.F16, KvType.Q8_0, 0, 0f)]
+    [InlineData(KvType.Q4_0, KvType.F32, 4, 8f)]
+    public void ATreeAndWhatIsKeptOfIt(KvType keys, KvType values, int window, float alibi)
+    {
+        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), 4);
+        pair.Tested.BeginPass();
+        pair.Oracle.BeginPass();
+        KvLayout layout = new([new KvLayer(1, 32, 32)], keys, values, 3);
+        using KvCache tested = pair.Tested.CreateKvCache(layout), oracle = pair.Oracle.CreateKvCache(layout);
+        int[] table = [2, 0];
+        Batch batch = new(40);
+        batch.Add(new int[29], 0, table);
+        Step();
+        batch.Clear();
+        batch.AddTree(new int[6], [0b1, 0b11, 0b101, 0b1011, 0b10101, 0b110101], 29, 29, table);
+        Step();
+        foreach (KvCache cache in new[] { tested, oracle }) cache.Move(table, [29, 31, 33, 34], 29);
+        batch.Clear();
+        batch.Add(new int[1], 33, table);
+        Step();
+
+        void Step()
+        {
+            int n = batch.TokenCount;
+            var q = pair.Values(n, 64, 2);
+            var k = pair.Values(n, 32);
+            var v = pair.Values(n, 32);
+            var y = pair.Empty(n, 64);
+            AttentionOptions options = new(2, 0.2f, 0, window) { AlibiMaxBias = alibi };
+            pair.Tested.StoreKv(k.Tested, v.Tested, batch, 0, tested);
+            pair.Oracle.StoreKv(k.Oracle, v.Oracle, batch, 0, oracle);
+            pair.Tested.Attention(q.Tested, batch, 0, tested, options, y.Tested);
+            pair.Oracle.Attention(q.Oracle, batch, 0, oracle, options, y.Oracle);
+            pair.AssertClose(y.Tested, y.Oracle, 3e-4);
+        }
+    }
 }
