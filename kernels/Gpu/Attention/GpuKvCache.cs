@@ -58,7 +58,7 @@ internal sealed class GpuKvCache : KvCache
     }
 
     /// <summary>Byte offset of the state in page 0 of a layer; <see cref="KvRows.PageBytes"/> lie between pages.</summary>
-    public long State(int layer) => _arena.Offset(_layers[layer]) + BytesOf(Layout.Layers[layer], Layout) - StateBytes(Layout.Layers[layer]);
+    public long State(int layer) => _arena.Offset(_layers[layer]) + BytesOf(Layout.Layers[layer], Layout) - ((long)Layout.Layers[layer].StateLength * sizeof(float));
 
     public override void ReadPage(int page, Span<byte> destination)
     {
