@@ -17,6 +17,7 @@ public abstract partial class BackendSuite
         {
             Check(11, mode, pair =>
             {
+                if (!TakesAttention) return;
                 KvLayout layout = new([new KvLayer(kvHeads, keyLength, valueLength)], type, 14);
                 using KvCache tested = pair.Tested.CreateKvCache(layout), oracle = pair.Oracle.CreateKvCache(layout);
                 int[][] tables = [[7, 2, 9], [0, 11, 1, 12, 3, 5], [4, 13]];
@@ -56,6 +57,7 @@ public abstract partial class BackendSuite
     [Fact]
     public void BiasesByDistanceHoldWithoutAPrefix() => Check(12, ComputeMode.Exact, pair =>
     {
+        if (!TakesAttention) return;
         KvLayout layout = new([new KvLayer(2, 16, 16)], KvType.F32, 4);
         using KvCache tested = pair.Tested.CreateKvCache(layout), oracle = pair.Oracle.CreateKvCache(layout);
         Batch batch = new(100);

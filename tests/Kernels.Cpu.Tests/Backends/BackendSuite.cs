@@ -15,6 +15,9 @@ public abstract partial class BackendSuite
     /// <summary>Whether a product of some size is computed; back ends that simulate other machines leave the large ones out.</summary>
     protected virtual bool Takes(int tokens, int rows) => true;
 
+    /// <summary>The same of attention.</summary>
+    protected virtual bool TakesAttention => true;
+
     [Property(MaxTest = 20)]
     public void RmsNormOfRowsAndHeads(PositiveInt tokens, PositiveInt heads, PositiveInt length) =>
         Check(tokens.Get + heads.Get, ComputeMode.Exact, pair =>
@@ -165,6 +168,7 @@ public abstract partial class BackendSuite
     private void Attention(ComputeMode mode, KvType keyType, KvType valueType, int heads, int kvHeads, int keyLength, int valueLength, int window, float cap, float alibi, bool sinks) =>
         Check(4, mode, pair =>
         {
+            if (!TakesAttention) return;
             KvLayer shape = new(kvHeads, keyLength, valueLength);
             KvLayout layout = new([shape, shape], keyType, valueType, 12) { Windowed = window > 0 ? [false, true] : null };
             using KvCache tested = pair.Tested.CreateKvCache(layout), oracle = pair.Oracle.CreateKvCache(layout);
@@ -219,6 +223,7 @@ public abstract partial class BackendSuite
     [InlineData(70, 4, 33, 64)]
     public void HeadsAreCopiedAndMultipliedEachByItsOwn(int tokens, int heads, int rows, int cols) => Check(6, ComputeMode.Exact, pair =>
     {
+        if (!Takes(tokens * heads, rows / 10)) return;
         int apart = cols + 5, apartInY = rows + 3;
         var x = pair.Values(tokens, ((heads - 1) * apart) + cols);
         var weights = pair.Matrix(FormatTable.Find("F32")!, heads, rows, cols);
@@ -245,6 +250,7 @@ public abstract partial class BackendSuite
     public void ExpertsAreRoutedMultipliedAndCombined(
         int tokens, int experts, int topK, bool normalise, RouterScore score = RouterScore.Softmax, bool biased = false) => Check(5, ComputeMode.Exact, pair =>
     {
+        if (!Takes(tokens, 20)) return;
         var selection = pair.Vector(experts);
         var bias = pair.Vector(experts * 20);
         var logits = pair.Values(tokens, experts);

@@ -16,7 +16,7 @@ public sealed class ManyTokensTests
     [InlineData("BF16", 1, 1100)]
     public void ProductsOfSeveralTokens(string format, int tokens, int cols)
     {
-        using BackendPair pair = new(new GpuBackend(GpuDevice.Open(GpuKind.Simulated), ComputeMode.Fast, 64 << 20), tokens);
+        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), tokens);
         pair.Tested.BeginPass();
         pair.Oracle.BeginPass();
         var w = pair.Matrix(FormatTable.Find(format)!, 1, 3, cols);
@@ -31,7 +31,7 @@ public sealed class ManyTokensTests
     [Fact]
     public void RowsOfEveryLayoutAreLookedUp()
     {
-        using BackendPair pair = new(new GpuBackend(GpuDevice.Open(GpuKind.Simulated), ComputeMode.Fast, 64 << 20), 1);
+        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), 1);
         int[] ids = [4, 0, 3];
         foreach (WeightFormat format in FormatTable.All)
         {

@@ -6,7 +6,7 @@ public sealed class DeviceArenaTests
     [Fact]
     public void PiecesAreAlignedAndComeBackJoined()
     {
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using GpuDevice device = DeviceUnderTest.Open();
         using DeviceArena arena = new(device, 4096);
         nint[] pieces = [.. Enumerable.Range(0, 4).Select(i => arena.Take(1000, "a piece"))];
         Assert.Equal([0L, 1024, 2048, 3072], pieces.Select(arena.Offset));
@@ -22,7 +22,7 @@ public sealed class DeviceArenaTests
     [Fact]
     public void BytesSurviveTheWay()
     {
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using GpuDevice device = DeviceUnderTest.Open();
         using DeviceArena arena = new(device, 16 << 20);
         int[] values = [.. Enumerable.Range(0, 3_000_000)], back = new int[values.Length];
         nint place = arena.Take(values.Length * sizeof(int), "values");

@@ -13,7 +13,7 @@ public sealed class RmsNormTests
     [InlineData(3, 2, 45, 64)]
     public void GroupsOfRowsAreNormed(int rows, int groups, int length, int threads)
     {
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using GpuDevice device = DeviceUnderTest.Open();
         using DeviceArena arena = new(device, 1 << 20);
         int width = groups * length;
         float[] values = [.. Enumerable.Range(0, rows * width).Select(i => MathF.Sin(i) * 3)], gains = [.. Enumerable.Range(0, length).Select(i => 1 + (i % 7))];
