@@ -39,9 +39,6 @@ internal sealed class GpuKvCache : KvCache
         }
     }
 
-    /// <summary>What an operation of the stream that reads or writes pages has to wait for: launches that were put off.</summary>
-    public Action BeforeCopies { get; init; } = () => { };
-
     public override long Bytes => PageBytes * Layout.PageCount;
 
     public override long PageBytes => Layout.Layers.Sum(layer => BytesOf(layer, Layout));
@@ -62,7 +59,6 @@ internal sealed class GpuKvCache : KvCache
 
     public override void ReadPage(int page, Span<byte> destination)
     {
-        BeforeCopies();
         for (int i = 0; i < _layers.Length; i++)
         {
             int bytes = checked((int)BytesOf(Layout.Layers[i], Layout));
@@ -73,7 +69,6 @@ internal sealed class GpuKvCache : KvCache
 
     public override void WritePage(int page, ReadOnlySpan<byte> source)
     {
-        BeforeCopies();
         for (int i = 0; i < _layers.Length; i++)
         {
             int bytes = checked((int)BytesOf(Layout.Layers[i], Layout));
@@ -84,7 +79,6 @@ internal sealed class GpuKvCache : KvCache
 
     public override void CopyPage(int source, int destination)
     {
-        BeforeCopies();
         for (int i = 0; i < _layers.Length; i++)
         {
             long bytes = BytesOf(Layout.Layers[i], Layout);
