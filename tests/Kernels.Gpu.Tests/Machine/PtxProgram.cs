@@ -32,6 +32,7 @@ internal sealed record Instruction(string[] Name, Operand[] Operands, int Guard,
 /// <summary>The PTX of one kernel, read. Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, chapters 4 and 5.</summary>
 internal sealed partial class PtxProgram
 {
+    private static readonly char[] Between = ['{', '}', ' ', '\n', '\r', '\t'];
     private readonly Dictionary<string, int> _registers = [];
     private readonly Dictionary<string, ulong> _shared = [];
     private readonly List<string> _parameters = [];
@@ -45,11 +46,11 @@ internal sealed partial class PtxProgram
         List<Instruction> instructions = [];
         foreach (string part in text.Split(';'))
         {
-            string statement = part.TrimStart('{', '}', ' ', '\n', '\r', '\t').TrimEnd();
+            string statement = part.TrimStart(Between).TrimEnd();
             for (Match label = Label().Match(statement); label.Success; label = Label().Match(statement))
             {
                 _labels[label.Groups[1].Value] = instructions.Count;
-                statement = statement[label.Length..].Trim();
+                statement = statement[label.Length..].TrimStart(Between);
             }
 
             if (statement.Length == 0 || statement.StartsWith(".reg", StringComparison.Ordinal) || statement.StartsWith(".pragma", StringComparison.Ordinal)) continue;
