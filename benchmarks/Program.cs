@@ -14,6 +14,16 @@ if (args is ["speculation", var spoken]) return await SpeculationNumbers.Print(s
 if (args is ["speculation", var target, var draft]) return await SpeculationPair.Print(target, draft);
 if (args is ["pages"]) return ScatteredPages.Print(Environment.ProcessorCount);
 if (args is ["roofline", ..]) return Roofline.Write(args.Length > 1 ? args[1] : "roofline.svg", ["Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16"], Environment.ProcessorCount);
+if (args is ["gpu", ..])
+{
+#if GPU
+    return Quern.Benchmarks.Gpu.GpuNumbers.Print(args[1..]);
+#else
+    Console.Error.WriteLine("built without the GPU room: dotnet run -c Release -p:Gpu=true --project benchmarks -- gpu");
+    return 1;
+#endif
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(MachineLimits).Assembly).Run(args);
 return 0;
 

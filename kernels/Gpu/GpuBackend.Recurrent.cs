@@ -47,7 +47,7 @@ public sealed unsafe partial class GpuBackend
     }
 
     private void Run<T>(GpuKernel<T> kernel, T arguments, int parts, Batch batch)
-        where T : struct
+        where T : unmanaged
     {
         int threads = Threads(StateThreads);
         kernel.Run(_arena.Memory, arguments, Groups(parts, threads), batch.RunCount, threads);

@@ -31,6 +31,9 @@ public sealed unsafe partial class GpuBackend : Backend
         (_bytes, _padded) = (new DeviceScratch(device, _arena, "activations in bytes"), new DeviceScratch(device, _arena, "padded activations"));
     }
 
+    /// <summary>The card's memory.</summary>
+    internal DeviceArena Arena => _arena;
+
     /// <inheritdoc/>
     public override string Description => _device.Description;
 

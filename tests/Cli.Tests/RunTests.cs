@@ -139,6 +139,17 @@ public sealed class RunTests : IDisposable
         QuernProcess.Run("run", "-m", _file.Path, "--seed", "1", "--seed", "2", "hi").AssertFails(2, "--seed");
     }
 
+    [Fact]
+    public void DevicesAreRefusedWithAWayOut()
+    {
+        QuernProcess.Run("run", "-m", _file.Path, "--device", "tpu", "hi").AssertFails(2, "tpu", "cpu, gpu, opencl, simulated");
+        QuernProcess.Run("run", "-m", _file.Path, "--device", "gpu", "--gpu-layers", "few", "hi").AssertFails(2, "few", "a number, all or auto");
+        QuernProcess.Run("run", "-m", _file.Path, "--gpu-layers", "4", "hi").AssertFails(2, "--device gpu");
+#if !GPU
+        QuernProcess.Run("run", "-m", _file.Path, "--device", "gpu", "hi").AssertFails(2, "built without the GPU room", "-p:Gpu=true");
+#endif
+    }
+
     [SharedFact]
     public void The_recorded_story_is_told()
     {

@@ -41,9 +41,6 @@ internal sealed class GpuKvCache : KvCache
         }
     }
 
-    /// <summary>What an operation of the stream that reads or writes pages has to wait for: launches that were put off.</summary>
-    public Action BeforeCopies { get; init; } = () => { };
-
     public override long Bytes => PageBytes * Layout.PageCount;
 
     public override long PageBytes => Layout.Layers.Sum(layer => BytesOf(layer, Layout));
@@ -60,11 +57,10 @@ internal sealed class GpuKvCache : KvCache
     }
 
     /// <summary>Byte offset of the state in page 0 of a layer; <see cref="KvRows.PageBytes"/> lie between pages.</summary>
-    public long State(int layer) => _arena.Offset(_layers[layer]) + BytesOf(Layout.Layers[layer], Layout) - StateBytes(Layout.Layers[layer]);
+    public long State(int layer) => _arena.Offset(_layers[layer]) + BytesOf(Layout.Layers[layer], Layout) - ((long)Layout.Layers[layer].StateLength * sizeof(float));
 
     public override void ReadPage(int page, Span<byte> destination)
     {
-        BeforeCopies();
         for (int i = 0; i < _layers.Length; i++)
         {
             int bytes = checked((int)BytesOf(Layout.Layers[i], Layout));
@@ -75,7 +71,6 @@ internal sealed class GpuKvCache : KvCache
 
     public override void WritePage(int page, ReadOnlySpan<byte> source)
     {
-        BeforeCopies();
         for (int i = 0; i < _layers.Length; i++)
         {
             int bytes = checked((int)BytesOf(Layout.Layers[i], Layout));
@@ -102,7 +97,6 @@ internal sealed class GpuKvCache : KvCache
 
     public override void CopyPage(int source, int destination)
     {
-        BeforeCopies();
         for (int i = 0; i < _layers.Length; i++)
         {
             long bytes = BytesOf(Layout.Layers[i], Layout);

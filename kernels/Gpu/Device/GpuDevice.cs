@@ -5,6 +5,7 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
+using Quern.Kernels.Gpu.Graphs;
 
 namespace Quern.Kernels.Gpu;
 
@@ -25,12 +26,15 @@ public enum GpuKind
 public sealed class GpuDevice : IDisposable
 {
     private readonly Context _context;
+    private readonly AcceleratorStream _stream;
 
     private GpuDevice(GpuKind kind, Context context, Accelerator accelerator)
     {
         (Kind, _context, Accelerator) = (kind, context, accelerator);
-        Stream = accelerator.CreateStream();
-        if (accelerator is CudaAccelerator cuda) PtxBackend = new PTXBackend(context, cuda.Architecture, cuda.InstructionSet, null!);
+        _stream = accelerator.CreateStream();
+        if (accelerator is not CudaAccelerator cuda) return;
+        PtxBackend = new PTXBackend(context, cuda.Architecture, cuda.InstructionSet, null!);
+        UseGraphs(new CudaGraphDriver());
     }
 
     /// <summary>Threads that run in step.</summary>
@@ -53,8 +57,18 @@ public sealed class GpuDevice : IDisposable
     /// <summary>What compiles kernels for a card, null elsewhere.</summary>
     internal PTXBackend? PtxBackend { get; }
 
-    /// <summary>A created stream, which a graph can be captured from; the default one cannot.</summary>
-    internal AcceleratorStream Stream { get; }
+    /// <summary>Puts launches off until the stream is wanted; null where they are done at once.</summary>
+    internal StepGraph? Steps { get; private set; }
+
+    /// <summary>A created stream, which a graph can be captured from; the default one cannot. Launches that were put off are in it when this returns.</summary>
+    internal AcceleratorStream Stream
+    {
+        get
+        {
+            Steps?.Flush(_stream);
+            return _stream;
+        }
+    }
 
     /// <summary>Bytes of the card's memory that nobody has taken; what is asked for on the others, unlimited.</summary>
     public long FreeBytes => Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : Accelerator.MemorySize;
@@ -89,6 +103,7 @@ public sealed class GpuDevice : IDisposable
             if (found.Length == 0) throw new GpuException(Missing(kind));
             if (index >= found.Length)
                 throw new GpuException($"there is no {kind} device {index}: {found.Length} found ({string.Join(", ", found.Select((device, i) => $"{i}: {device.Name}"))})");
+            if (kind == GpuKind.Cuda) CudaDriver.RequireVersion();
             return new GpuDevice(kind, context, found[index].CreateAccelerator(context));
         }
         catch (Exception error) when (error is not OutOfMemoryException)
@@ -102,11 +117,20 @@ public sealed class GpuDevice : IDisposable
     /// <summary>Waits until everything in the stream is done.</summary>
     public void Synchronize() => Stream.Synchronize();
 
+    /// <summary>Makes graphs of the steps that come again; with null launches are done one by one.</summary>
+    internal void UseGraphs(IGraphDriver? driver)
+    {
+        Synchronize();
+        Steps?.Dispose();
+        Steps = driver is null ? null : new StepGraph(driver);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        UseGraphs(null);
         PtxBackend?.Dispose();
-        Stream.Dispose();
+        _stream.Dispose();
         Accelerator.Dispose();
         _context.Dispose();
     }

@@ -29,6 +29,7 @@ internal static class GpuDriver
         {
             if (_resolves) return;
             _resolves = true;
+            NativeLibrary.SetDllImportResolver(typeof(GpuDriver).Assembly, (name, _, _) => Load(name));
             try
             {
                 NativeLibrary.SetDllImportResolver(typeof(Context).Assembly, (name, _, _) => Load(name));

@@ -1,15 +1,17 @@
+using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
+using Quern.Kernels.Gpu.Graphs;
 
 namespace Quern.Kernels.Gpu;
 
 /// <summary>A kernel of a device: compiled when it is first launched; a launch allocates nothing.</summary>
-internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> kernel)
-    where T : struct
+internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> kernel) : IListedKernel
+    where T : unmanaged
 {
     private Action<AcceleratorStream, KernelConfig, DeviceMemory, T>? _launch;
 
-    /// <summary>Launches one group of threads for each place of the grid.</summary>
+    /// <summary>Launches one group of threads for each place of the grid, or puts that off: see <see cref="StepGraph"/>.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="arguments">What the kernel takes.</param>
     /// <param name="groups">Groups along x.</param>
@@ -18,7 +20,16 @@ internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> ker
     public void Run(DeviceMemory memory, T arguments, int groups, int rows, int threads)
     {
         if (groups == 0 || rows == 0) return;
+        LaunchShape shape = new(groups, rows, threads);
+        if (device.Steps is { IsListening: true } steps) steps.Launches.Add(this, memory, shape, arguments);
+        else Launch(memory, shape, arguments);
+    }
+
+    void IListedKernel.Launch(in DeviceMemory memory, LaunchShape shape, ReadOnlySpan<byte> arguments) => Launch(memory, shape, MemoryMarshal.Read<T>(arguments));
+
+    private void Launch(in DeviceMemory memory, LaunchShape shape, in T arguments)
+    {
         _launch ??= KernelLoader.Load(device, kernel);
-        _launch(device.Stream, new KernelConfig((groups, rows, 1), (threads, 1, 1)), memory, arguments);
+        _launch(device.Stream, new KernelConfig((shape.Groups, shape.Rows, 1), (shape.Threads, 1, 1)), memory, arguments);
     }
 }

@@ -87,6 +87,15 @@ internal static class TensorTile
         else CudaAsm.Emit(Rows + Tokens0 + Products0, tokens, rows);
     }
 
+    /// <summary>Sets the operands to ones, for <see cref="MultiplyRegisters"/>.</summary>
+    public static void FillOperands() => CudaAsm.Emit(
+        "mov.b32 fa0, 1065369472; mov.b32 fa1, fa0; mov.b32 fa2, fa0; mov.b32 fa3, fa0; mov.b32 fa4, fa0; mov.b32 fa5, fa0; mov.b32 fa6, fa0; mov.b32 fa7, fa0; mov.b32 fa8, fa0; " +
+        "mov.b32 fa9, fa0; mov.b32 fa10, fa0; mov.b32 fa11, fa0; mov.b32 fa12, fa0; mov.b32 fa13, fa0; mov.b32 fa14, fa0; mov.b32 fa15, fa0; mov.b32 fb0, fa0; mov.b32 fb1, fa0; " +
+        "mov.b32 fb2, fa0; mov.b32 fb3, fa0; mov.b32 fb4, fa0; mov.b32 fb5, fa0; mov.b32 fb6, fa0; mov.b32 fb7, fa0;");
+
+    /// <summary>The sixteen products of <see cref="Multiply"/> without loading anything.</summary>
+    public static void MultiplyRegisters() => CudaAsm.Emit(Products0 + Products1 + Products2 + Products3);
+
     /// <summary>Leaves two tiles of tokens of the sums in shared memory, <see cref="ResultStride"/> apart.</summary>
     /// <param name="half">0: the first two; 1: the last.</param>
     /// <param name="place">Where the lane's first value goes.</param>

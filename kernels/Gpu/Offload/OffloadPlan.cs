@@ -40,8 +40,12 @@ internal readonly record struct OffloadPlan(int CardLayers, int FirstCardLayer)
             fitting++;
         }
 
-        if (layers == GpuComputeDevice.Auto) layers = fitting;
+        // Of an encoder nothing says which layer runs.
+        bool divides = request.Tensors.Any(tensor => tensor.Name == "output_norm.weight");
+        if (layers == GpuComputeDevice.Auto) layers = divides ? Math.Max(fitting, Math.Min(1, request.Layers)) : request.Layers;
         layers = Math.Min(layers, request.Layers);
+        if (!divides && layers != 0 && layers != request.Layers)
+            throw new GpuException($"this model is not divided between card and processor; --gpu-layers is {layers}, expected 0, all or auto");
         if (layers > fitting)
         {
             long needed = output + (layers == request.Layers ? around : 0) + (request.LayerCacheBytes * layers);

@@ -4,7 +4,7 @@ namespace Quern.Kernels.Gpu.Weights;
 
 /// <summary>
 /// In which layout each stored format lies on a card. A format that has none of its own lies in another's where that holds the same values, and otherwise as binary16, which rounds
-/// its values to 11 bits: Q4_1, Q5_1, Q2_K, Q8_K, IQ1, IQ2 and IQ3. A new layout is a file in this folder and a line here.
+/// its values to 11 bits: Q4_1, Q5_1, Q2_K, Q3_K, Q8_K, IQ1, IQ2 and IQ3. A new layout is a file in this folder and a line here.
 /// </summary>
 internal static class DeviceFormatTable
 {

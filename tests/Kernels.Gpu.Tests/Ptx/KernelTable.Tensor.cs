@@ -12,6 +12,7 @@ internal static partial class KernelTable
     private static void Tensor(Dictionary<string, KernelRule> all)
     {
         all.Add("NarrowActivations", new(NarrowActivations.Kernel, 32));
+        all.Add("TensorPeak", new(TensorPeak.Kernel, 128) { Needs = [(Mma, 16)] });
         Gemm<FloatPanel<PlainF32>>(all, "F32");
         Gemm<FloatPanel<PlainF16>>(all, "F16");
         Gemm<FloatPanel<PlainBF16>>(all, "BF16");

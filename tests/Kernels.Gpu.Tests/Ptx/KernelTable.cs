@@ -39,6 +39,7 @@ internal static partial class KernelTable
         Floats<PlainF16>(all, "F16");
         Floats<PlainBF16>(all, "BF16");
         Tensor(all);
+        Small(all);
         return all;
     }
 

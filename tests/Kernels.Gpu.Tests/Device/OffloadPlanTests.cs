@@ -1,0 +1,59 @@
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Formats;
+
+namespace Quern.Kernels.Gpu.Tests.Device;
+
+/// <summary>How many layers a card takes, and what is said when they do not fit.</summary>
+public sealed class OffloadPlanTests
+{
+    private const long MiB = 1 << 20;
+
+    [Theory]
+    [InlineData(1000, GpuComputeDevice.Auto, 4)]
+    [InlineData(20, GpuComputeDevice.Auto, 2)]
+    [InlineData(1000, GpuComputeDevice.All, 4)]
+    [InlineData(1000, 3, 3)]
+    [InlineData(1000, 0, 0)]
+    public void LayersFitIntoWhatIsFree(long freeMiB, int layers, int expected)
+    {
+        OffloadPlan plan = OffloadPlan.Of(Model(), layers, freeMiB * MiB);
+        Assert.Equal((expected, 4 - expected), (plan.CardLayers, plan.FirstCardLayer));
+    }
+
+    [Theory]
+    [InlineData(GpuComputeDevice.All, "4 of 4 layers need")]
+    [InlineData(3, "3 of 4 layers need")]
+    public void WhatDoesNotFitIsRefusedWithNumbers(int layers, string expected)
+    {
+        GpuException error = Assert.Throws<GpuException>(() => OffloadPlan.Of(Model(), layers, 20 * MiB));
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+        Assert.Contains("20 MiB are free, enough for 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("--gpu-layers 2", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void NothingIsTakenOnlyWhereThatIsAskedFor() => Assert.Throws<GpuException>(() => OffloadPlan.Of(Model(), GpuComputeDevice.Auto, 4 * MiB));
+
+    [Fact]
+    public void AnEncoderIsNotDivided()
+    {
+        BackendRequest encoder = Model() with { Tensors = [.. Model().Tensors.Where(tensor => tensor.Name != "output_norm.weight")] };
+        Assert.Equal(4, OffloadPlan.Of(encoder, GpuComputeDevice.Auto, 1000 * MiB).CardLayers);
+        Assert.Contains("not divided", Assert.Throws<GpuException>(() => OffloadPlan.Of(encoder, 2, 1000 * MiB)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("blk.12.attn_q.weight", 12)]
+    [InlineData("blk.x.attn_q.weight", -1)]
+    [InlineData("output.weight", -1)]
+    public void LayersAreNamed(string tensor, int layer) => Assert.Equal(layer, OffloadPlan.LayerOf(tensor));
+
+    // Four layers of 4 MiB with 1 MiB of cache, an output matrix of 2 MiB, a table of 2 MiB.
+    private static BackendRequest Model()
+    {
+        WeightFormat f16 = FormatTable.Find("F16")!;
+        List<StoredMatrix> tensors = [new("token_embd.weight", f16, 1024, 1024), new("output.weight", f16, 1024, 1024), new("output_norm.weight", FormatTable.Find("F32")!, 1, 1024)];
+        for (int layer = 0; layer < 4; layer++) tensors.Add(new StoredMatrix($"blk.{layer}.w.weight", f16, 2048, 1024));
+        return new BackendRequest(ComputeMode.Fast, 4, tensors, MiB, 64);
+    }
+}

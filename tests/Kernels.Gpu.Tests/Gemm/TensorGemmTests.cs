@@ -1,0 +1,93 @@
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Gpu.Gemm;
+using Quern.Kernels.Gpu.Tests.Machine;
+using Quern.Kernels.Gpu.Weights;
+
+namespace Quern.Kernels.Gpu.Tests.Gemm;
+
+/// <summary>The product on tensor cores as its PTX says, run by the machine, and in plain code: beside products in double precision of the same values.</summary>
+public sealed unsafe class TensorGemmTests
+{
+    [Theory]
+    [InlineData("BF16", 3, 130, 72)]
+    [InlineData("F16", 70, 40, 200)]
+    [InlineData("F32", 33, 5, 36)]
+    [InlineData("Q8_0", 130, 129, 96)]
+    [InlineData("Q4_0", 40, 17, 160)]
+    [InlineData("Q4_K", 65, 20, 256)]
+    [InlineData("Q5_K", 20, 9, 256)]
+    [InlineData("Q6_K", 20, 9, 512)]
+    [InlineData("IQ4_XS", 20, 9, 256)]
+    [InlineData("MXFP4", 20, 9, 96)]
+    public void AProductAsACardComputesIt(string name, int tokens, int rows, int cols)
+    {
+        WeightFormat format = FormatTable.Find(name)!;
+        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using DeviceArena arena = new(device, 8 << 20);
+        Random random = new(tokens);
+        float[] weights = Values(random, rows * cols), x = Values(random, tokens * cols), bias = Values(random, rows), decoded = new float[rows * cols];
+        byte[] blocks = new byte[format.Info.RowBytes(rows * cols)];
+        format.Quantize(weights, [], blocks);
+        DeviceMatrix matrix;
+        fixed (byte* stored = blocks)
+        {
+            format.Decode((nint)stored, decoded);
+            matrix = WeightUpload.Run(arena, DeviceFormatTable.Of(format, exact: false), "w", format, 1, rows, cols, (nint)stored);
+        }
+
+        int width = (cols + TensorGemm.Depth - 1) / TensorGemm.Depth * TensorGemm.Depth;
+        Tensor input = Tensor(arena, tokens, cols), output = Tensor(arena, tokens, rows);
+        nint narrow = arena.Take(tokens * width * sizeof(ushort), "x"), biases = arena.Take(rows * sizeof(float), "bias");
+        arena.Write<float>(input.Address, x);
+        arena.Write<float>(biases, bias);
+        PtxMachine.Run(NarrowActivations.Kernel, arena, new NarrowArguments(arena.Tensor(input), width, arena.Offset(narrow)), 1, tokens, width / 2);
+        GemmArguments arguments = new(matrix.Planes, 0, arena.Offset(narrow), tokens, width, arena.Offset(biases), arena.Tensor(output));
+        foreach (int tiles in new[] { 1, 2, 4 })
+        {
+            arena.Write<float>(output.Address, Enumerable.Repeat(float.NaN, tokens * rows).ToArray());
+            PtxMachine.Run(Kernel(matrix.Layout.Name, tiles), arena, arguments, (tokens + (32 * tiles) - 1) / (32 * tiles), (rows + 127) / 128, TensorGemm.Threads);
+            Check(arena, output, x, decoded, bias, cols);
+        }
+    }
+
+    private static void Check(DeviceArena arena, Tensor output, float[] x, float[] weights, float[] bias, int cols)
+    {
+        float[] y = new float[output.Rows * output.Cols];
+        arena.Read<float>(output.Address, y);
+        double squares = 0, worst = 0;
+        for (int i = 0; i < y.Length; i++)
+        {
+            (int token, int row) = (i / output.Cols, i % output.Cols);
+            double sum = bias[row];
+            for (int k = 0; k < cols; k++) sum += (double)x[(token * cols) + k] * weights[(row * cols) + k];
+            Assert.True(float.IsFinite(y[i]), $"[{token}, {row}] is {y[i]}");
+            (squares, worst) = (squares + (sum * sum), Math.Max(worst, Math.Abs(sum - y[i])));
+        }
+
+        // Both factors are rounded to eight bits.
+        double rms = Math.Sqrt(squares / y.Length);
+        Assert.True(worst < 0.02 * rms, $"largest difference {worst / rms:g3} of the root mean square");
+    }
+
+    private static Action<DeviceMemory, GemmArguments> Kernel(string layout, int tiles) => layout switch
+    {
+        "F32" => Kernel<FloatPanel<PlainF32>>(tiles),
+        "F16" => Kernel<FloatPanel<PlainF16>>(tiles),
+        "BF16" => Kernel<FloatPanel<PlainBF16>>(tiles),
+        "Q4_0" => Kernel<BlockPanel<Q4_0Planes>>(tiles),
+        "Q8_0" => Kernel<BlockPanel<BytePlanes>>(tiles),
+        "Q4_K" => Kernel<BlockPanel<Q4_KPlanes>>(tiles),
+        "Q5_K" => Kernel<BlockPanel<Q5_KPlanes>>(tiles),
+        "Q6_K" => Kernel<BlockPanel<Q6_KPlanes>>(tiles),
+        "IQ4_XS" => Kernel<BlockPanel<IQ4_XSPlanes>>(tiles),
+        _ => Kernel<BlockPanel<MXFP4Planes>>(tiles),
+    };
+
+    private static Action<DeviceMemory, GemmArguments> Kernel<T>(int tiles)
+        where T : unmanaged, IWeightPanel => tiles switch { 1 => TensorGemm<T, Tokens32>.Kernel, 2 => TensorGemm<T, Tokens64>.Kernel, _ => TensorGemm<T, Tokens128>.Kernel };
+
+    private static Tensor Tensor(DeviceArena arena, int rows, int cols) => new(arena.Take(rows * cols * sizeof(float), "a tensor"), rows, cols, cols);
+
+    private static float[] Values(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() - 0.5f) * 2)];
+}

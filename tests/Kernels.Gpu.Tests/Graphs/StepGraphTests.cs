@@ -1,0 +1,108 @@
+using ILGPU.Runtime;
+using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Gpu.Graphs;
+
+namespace Quern.Kernels.Gpu.Tests.Graphs;
+
+/// <summary>Steps with a stand-in for the driver, which replays what it was given to record.</summary>
+public sealed unsafe class StepGraphTests
+{
+    [Fact]
+    public void AStepIsRecordedTheSecondTimeAndReplayedFromThenOn()
+    {
+        StandIn driver = new();
+        GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        device.UseGraphs(driver);
+        using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
+        float[] gain = [.. Enumerable.Range(0, 32).Select(i => 1f + i)];
+        fixed (float* stored = gain)
+        {
+            WeightVector vector = backend.BindVector("gain", FormatTable.Find("F32")!, 32, (nint)stored);
+            for (int step = 0; step < 5; step++)
+            {
+                float[] x = [.. Enumerable.Range(0, 32).Select(i => MathF.Sin((40 * step) + i))];
+                Assert.Equal(Step(backend, vector, x), Expected(x, gain), (a, b) => MathF.Abs(a - b) < 1e-4f * (1 + MathF.Abs(b)));
+            }
+        }
+
+        Assert.Equal((1, 1, 3), device.Steps!.Counts);
+        Assert.Equal(4, driver.Launched);
+    }
+
+    [Fact]
+    public void OtherShapesAreOtherSteps()
+    {
+        StandIn driver = new();
+        GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        device.UseGraphs(driver);
+        using (GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20))
+        {
+            foreach (int width in new[] { 8, 16, 8, 16, 8, 16 })
+            {
+                backend.BeginPass();
+                Tensor x = backend.Take(1, width);
+                backend.Write(Enumerable.Repeat(1f, width).ToArray(), x);
+                for (int i = 0; i < 6; i++) backend.Scale(x, 2);
+                float[] result = new float[width];
+                backend.Read(x, result);
+                Assert.All(result, value => Assert.Equal(64, value));
+            }
+
+            Assert.Equal((2, 2, 2), device.Steps!.Counts);
+        }
+
+        Assert.Equal(2, driver.Destroyed);
+    }
+
+    [Fact]
+    public void ErrorsOfTheDriverSayWhatToTry()
+    {
+        string message = CudaDriver.Describe(2, "to prepare a recorded graph", "CUDA_ERROR_OUT_OF_MEMORY", "out of memory");
+        Assert.Contains("to prepare a recorded graph", message, StringComparison.Ordinal);
+        Assert.Contains("--gpu-layers", message, StringComparison.Ordinal);
+    }
+
+    private static float[] Step(GpuBackend backend, WeightVector gain, float[] values)
+    {
+        backend.BeginPass();
+        Tensor x = backend.Take(1, 32), y = backend.Take(1, 32);
+        backend.Write(values, x);
+        backend.RmsNorm(x, gain, 1e-5f, y);
+        backend.Scale(y, 3);
+        backend.Add(y, x, y);
+        backend.Clamp(y, 20);
+        float[] result = new float[32];
+        backend.Read(y, result);
+        return result;
+    }
+
+    private static float[] Expected(float[] x, float[] gain)
+    {
+        float root = MathF.Sqrt(x.Average(value => value * value) + 1e-5f);
+        return [.. x.Select((value, i) => Math.Clamp((3 * value / root * gain[i]) + value, -20, 20))];
+    }
+
+    private sealed class StandIn : IGraphDriver
+    {
+        private readonly List<LaunchList> _graphs = [];
+
+        public int Launched { get; private set; }
+
+        public int Destroyed { get; private set; }
+
+        public nint Capture(AcceleratorStream stream, LaunchList launches)
+        {
+            _graphs.Add(launches);
+            return _graphs.Count;
+        }
+
+        public void Launch(nint graph, AcceleratorStream stream)
+        {
+            Launched++;
+            _graphs[(int)graph - 1].Run();
+        }
+
+        public void Destroy(nint graph) => Destroyed++;
+    }
+}
