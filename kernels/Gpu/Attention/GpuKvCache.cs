@@ -81,7 +81,6 @@ internal sealed class GpuKvCache : KvCache
 
     public override void Move(ReadOnlySpan<int> blockTable, ReadOnlySpan<int> sources, int firstSlot) 
     {
-        BeforeCopies();
         for (int i = 0; i < sources.Length; i++)
         {
             if (sources[i] == firstSlot + i) continue;
