@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ILGPU;
 using ILGPU.Runtime;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Cpu.Formats;

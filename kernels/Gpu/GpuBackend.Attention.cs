@@ -42,6 +42,15 @@ public sealed unsafe partial class GpuBackend
         InputPlaces places = _inputs.Require(batch);
         int kvHeads = pages.Layout.Layers[layer].Heads, warps = Threads(PagedAttention.Warps * GpuDevice.WarpThreads) / GpuDevice.WarpThreads;
         KvRows values = pages.Values(layer);
+        if (IsForTensorCores(batch, pages.Layout.Layers[layer], options, queries, y))
+        {
+            AttentionArguments prompt = new(Place(queries), Place(y), pages.Keys(layer), values, places, kvHeads, options, Vectors(options, 0, 1, 0), 1);
+            GpuKernel<FlashArguments> kernel = AttentionOf(pages.Layout).Prompt(values.Length);
+            foreach (SequenceRun run in batch.Runs)
+                kernel.Run(_arena.Memory, new FlashArguments(prompt, run.FirstRow, run.Count), options.Heads, Groups(run.Count, FlashPrompt.Queries), FlashPrompt.Threads);
+            return;
+        }
+
         int heads = kvHeads * Groups(options.Heads / kvHeads, PagedAttention.HeadsTogether), pieces = Groups(values.Pieces, PagedAttention.PiecesTogether);
         int splits = Splits(heads * pieces * batch.TokenCount, Pages(batch, options), warps);
         AttentionArguments arguments = new(
@@ -50,6 +59,17 @@ public sealed unsafe partial class GpuBackend
         if (splits == 1) return;
         _combineParts ??= new GpuKernel<AttentionArguments>(_device, PagedAttention.Combine);
         _combineParts.Run(_arena.Memory, arguments, options.Heads, batch.TokenCount, GpuDevice.WarpThreads);
+    }
+
+    // The options that few models have, and other lengths of heads, are left to the kernel of single rows; so are runs that leave a tile half empty.
+    private bool IsForTensorCores(Batch batch, KvLayer layer, AttentionOptions options, Tensor queries, Tensor y)
+    {
+        if (_device.Kind != GpuKind.Cuda || Mode != ComputeMode.Fast || layer.KeyLength != layer.ValueLength || layer.KeyLength is not (64 or 128)) return false;
+        if (options.OverPrefix || options.AlibiMaxBias != 0 || options.RelativeBias is not null) return false;
+        if (y.Stride % 2 != 0 || y.Address % 8 != 0 || queries.Rows != batch.TokenCount) return false;
+        foreach (SequenceRun run in batch.Runs)
+            if (run.Count < FlashPrompt.FewestTokens || run.Prefix != 0) return false;
+        return true;
     }
 
     /// <summary>The most pages that a row of the batch looks at, up to a power of two, so that launches stay the same while a text grows.</summary>

@@ -14,6 +14,9 @@ internal abstract class AttentionKernels
     /// <summary>Attention of single rows.</summary>
     public abstract GpuKernel<AttentionArguments> Rows { get; }
 
+    /// <summary>Attention of prompts on tensor cores, of heads of 128 values or 64.</summary>
+    public abstract GpuKernel<FlashArguments> Prompt(int length);
+
     /// <summary>Those of two types.</summary>
     public static AttentionKernels Create(GpuDevice device, KvType keys, KvType values) => keys switch
     {
@@ -40,9 +43,14 @@ internal sealed class AttentionKernels<TKeys, TValues>(GpuDevice device) : Atten
     where TKeys : unmanaged, IKvFormat
     where TValues : unmanaged, IKvFormat
 {
+    private readonly GpuKernel<FlashArguments> _prompt64 = new(device, FlashPrompt<TKeys, TValues, Head64>.Kernel);
+    private readonly GpuKernel<FlashArguments> _prompt128 = new(device, FlashPrompt<TKeys, TValues, Head128>.Kernel);
+
     public override GpuKernel<StoreArguments> StoreKeys { get; } = new(device, StoreKv<TKeys>.Kernel);
 
     public override GpuKernel<StoreArguments> StoreValues { get; } = new(device, StoreKv<TValues>.Kernel);
 
     public override GpuKernel<AttentionArguments> Rows { get; } = new(device, PagedAttention<TKeys, TValues>.Kernel);
+
+    public override GpuKernel<FlashArguments> Prompt(int length) => length == 64 ? _prompt64 : _prompt128;
 }

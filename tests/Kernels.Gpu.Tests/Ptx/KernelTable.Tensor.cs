@@ -45,6 +45,8 @@ internal static partial class KernelTable
         where T : unmanaged, IKvFormat
     {
         all.Add($"StoreKv {name}", new(StoreKv<T>.Kernel, 40));
+        all.Add($"Prompt {name} 128", new(FlashPrompt<T, T, Head128>.Kernel, 168) { Needs = [(Mma, 64), (LoadMatrix, 40)] });
+        all.Add($"Prompt {name} 64", new(FlashPrompt<T, T, Head64>.Kernel, 168) { Needs = [(Mma, 32), (LoadMatrix, 20)] });
         all.Add($"Attention {name}", new(PagedAttention<T, T>.Kernel, 128));
     }
 }
