@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Quern.Kernels.Cpu.Formats;
 
@@ -6,7 +7,8 @@ namespace Quern.Kernels.Gpu.Weights;
 /// <summary>Lays the rows of a stored matrix into planes, some megabytes at a time, and copies them to the card.</summary>
 internal static unsafe class WeightUpload
 {
-    private const long ChunkBytes = 4 << 20;
+    private const long ChunkBytes = 16 << 20;
+    private const int RowsOfThread = 64;
 
     /// <summary>Bytes that a matrix takes on the card.</summary>
     public static long Bytes(DeviceFormat layout, long rows, int cols) => layout.Sizes(cols).Total * rows;
@@ -33,10 +35,17 @@ internal static unsafe class WeightUpload
             for (long first = 0; first < all; first += chunk)
             {
                 int now = (int)Math.Min(chunk, all - first);
-                for (int r = 0; r < now; r++)
+                nint source = address + (nint)(stored * first);
+                if (now < RowsOfThread) LayRows((0, now));
+                else Parallel.ForEach(Partitioner.Create(0, now, Math.Max(RowsOfThread, now / Environment.ProcessorCount)), (range, _) => LayRows((range.Item1, range.Item2)));
+
+                void LayRows((int From, int To) rows)
                 {
-                    PlaneRow row = new(memory + (sizes.Quants * r), ownHigh + (sizes.High * r), ownScales + (sizes.Scales * r), ownSuper + (sizes.Super * r));
-                    layout.Lay(format, (byte*)address + (stored * (first + r)), cols, row);
+                    for (int r = rows.From; r < rows.To; r++)
+                    {
+                        PlaneRow row = new(memory + (sizes.Quants * r), ownHigh + (sizes.High * r), ownScales + (sizes.Scales * r), ownSuper + (sizes.Super * r));
+                        layout.Lay(format, (byte*)source + (stored * r), cols, row);
+                    }
                 }
 
                 Copy(quants, memory, sizes.Quants, first, now);
