@@ -22,6 +22,8 @@ internal sealed class CudaGraphDriver : IGraphDriver
 {
     public nint Capture(AcceleratorStream stream, LaunchList launches)
     {
+        // The driver's functions work on the thread's context, and threads change.
+        stream.Accelerator.Bind();
         nint pointer = ((CudaStream)stream).StreamPtr;
         CudaDriver.BeginCapture(pointer);
         try
@@ -37,7 +39,11 @@ internal sealed class CudaGraphDriver : IGraphDriver
         return CudaDriver.EndCapture(pointer);
     }
 
-    public void Launch(nint graph, AcceleratorStream stream) => CudaDriver.LaunchGraph(graph, ((CudaStream)stream).StreamPtr);
+    public void Launch(nint graph, AcceleratorStream stream)
+    {
+        stream.Accelerator.Bind();
+        CudaDriver.LaunchGraph(graph, ((CudaStream)stream).StreamPtr);
+    }
 
     public void Destroy(nint graph) => CudaDriver.DestroyGraph(graph);
 }

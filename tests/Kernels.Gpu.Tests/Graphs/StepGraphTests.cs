@@ -56,6 +56,25 @@ public sealed unsafe class StepGraphTests
     }
 
     [Fact]
+    public void AStepThatComesAgainAllocatesNothing()
+    {
+        StandIn driver = new();
+        using StepGraph steps = new(driver);
+        Nothing kernel = new();
+        long before = 0;
+        for (int step = 0; step < 40; step++)
+        {
+            if (step == 20) before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 300; i++) steps.Launches.Add(kernel, default, new LaunchShape(i, 1, 32), new DeviceTensor(i, 2 * i, 3));
+            steps.Flush(null!);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal((1, 1, 38), steps.Counts);
+        Assert.Equal(300 * 40, kernel.Launched);
+    }
+
+    [Fact]
     public void ErrorsOfTheDriverSayWhatToTry()
     {
         string message = CudaDriver.Describe(2, "to prepare a recorded graph", "CUDA_ERROR_OUT_OF_MEMORY", "out of memory");
@@ -81,6 +100,16 @@ public sealed unsafe class StepGraphTests
     {
         float root = MathF.Sqrt(x.Average(value => value * value) + 1e-5f);
         return [.. x.Select((value, i) => Math.Clamp((3 * value / root * gain[i]) + value, -20, 20))];
+    }
+
+    private sealed class Nothing : IListedKernel
+    {
+        public int Launched { get; private set; }
+
+        public void Launch(in DeviceMemory memory, LaunchShape shape, ReadOnlySpan<byte> arguments)
+        {
+            if (System.Runtime.InteropServices.MemoryMarshal.Read<DeviceTensor>(arguments).Offset == shape.Groups) Launched++;
+        }
     }
 
     private sealed class StandIn : IGraphDriver
