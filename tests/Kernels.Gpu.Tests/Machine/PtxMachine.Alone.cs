@@ -114,6 +114,7 @@ internal sealed unsafe partial class PtxMachine
             "abs" => (ulong)Math.Abs(x),
             "shl" => shift >= bits ? 0 : a << shift,
             "shr" => isSigned ? (ulong)(x >> Math.Min(shift, 63)) : shift >= bits ? 0 : (ulong)x >> shift,
+            "popc" => (ulong)BitOperations.PopCount(Unsigned(a, i.Type)),
             "prmt" => Pick((uint)a, (uint)b, (uint)c),
             "dp4a" => (ulong)ByteProducts((uint)a, (uint)b, (int)c),
             _ => throw new NotSupportedException($"{i.Text} ({isWide})"),
