@@ -24,7 +24,8 @@ if [ "${1:-}" = --publish ]; then
 fi
 
 if [ -x "$here/Quern.Benchmarks" ]; then
-    # A published folder.
+    # A published folder, on a machine that may have neither a home nor ICU.
+    export DOTNET_BUNDLE_EXTRACT_BASE_DIR="$here/.extracted" DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
     [ -n "$toy" ] || nvidia-smi || echo "nvidia-smi was not found" >&2
     exec "$here/Quern.Benchmarks" gpu $toy --device "$device" --out "$here/results"
 fi
