@@ -17,14 +17,15 @@ export QUERN_GPU="$device"
 if [ "${1:-}" = --publish ]; then
     target=${2:?"a folder to publish to is missing: tools/gpu-check.sh --publish DIR"}
     dotnet publish "$here/../benchmarks" -c Release -p:Gpu=true -r linux-x64 --self-contained -p:PublishSingleFile=true -p:EnableCompressionInSingleFile=true \
-        -p:IncludeNativeLibrariesForSelfExtract=true -p:RestoreLockedMode=false -p:RestorePackagesWithLockFile=false -o "$target"
+        -p:IncludeNativeLibrariesForSelfExtract=true -p:RestoreLockedMode=false -p:NuGetLockFilePath=obj/gpu/publish.lock.json -o "$target"
     cp "$here/gpu-check.sh" "$target/"
     echo "copy $target to the machine with the card and run gpu-check.sh in it"
     exit 0
 fi
 
 if [ -x "$here/Quern.Benchmarks" ]; then
-    # A published folder.
+    # A published folder, on a machine that may have neither a home nor ICU.
+    export DOTNET_BUNDLE_EXTRACT_BASE_DIR="$here/.extracted" DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
     [ -n "$toy" ] || nvidia-smi || echo "nvidia-smi was not found" >&2
     exec "$here/Quern.Benchmarks" gpu $toy --device "$device" --out "$here/results"
 fi
@@ -37,8 +38,10 @@ dotnet build benchmarks -c Release -p:Gpu=true
 filter=
 [ -z "$toy" ] || filter="--filter FullyQualifiedName~Device|FullyQualifiedName~StepGraph|FullyQualifiedName~TensorGemm|FullyQualifiedName~FlashPrompt|FullyQualifiedName~OnMachine"
 failed=0
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086 # no filter is no argument
 dotnet test tests/Kernels.Gpu.Tests -c Release -p:Gpu=true --no-build $filter || failed=1
-dotnet run --no-build -c Release -p:Gpu=true --project benchmarks -- gpu $toy --device "$device" || failed=1
+results=benchmarks/results
+[ -z "$toy" ] || results=$(mktemp -d)
+dotnet run --no-build -c Release -p:Gpu=true --project benchmarks -- gpu $toy --device "$device" --out "$results" || failed=1
 [ "$failed" = 0 ] || echo "something failed: see above" >&2
 exit "$failed"
