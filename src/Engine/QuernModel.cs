@@ -313,12 +313,12 @@ public sealed class QuernModel : IDisposable
         lock (_turn)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            SessionFile.Write(path, SessionFile.Fingerprint(_file, KvLayout), tokens, pending, pages, _cache);
+            SessionFile.Write(path, SessionFile.Fingerprint(_file, _cache), tokens, pending, pages, _cache);
         }
     }
 
     internal int ReadSession(string path, Func<int[], int[]> begin) =>
-        SessionFile.Read(path, SessionFile.Fingerprint(_file, KvLayout), ContextLength, VocabularySize, _cache, begin);
+        SessionFile.Read(path, SessionFile.Fingerprint(_file, _cache), ContextLength, VocabularySize, _cache, begin);
 
     /// <summary>See <see cref="SequencePages.TryPrepare"/>. Copying a page waits for the pass that runs.</summary>
     internal bool TryPrepare(SequencePages pages, int firstSlot, int count)

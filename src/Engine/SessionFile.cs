@@ -21,11 +21,12 @@ internal static class SessionFile
     private static ReadOnlySpan<byte> Magic => "QUERNSES"u8;
 
     /// <summary>A number for a model and the form of its cache: sessions go from one to another where it is the same.</summary>
-    public static byte[] Fingerprint(GgufFile file, KvLayout layout)
+    public static byte[] Fingerprint(GgufFile file, KvCache cache)
     {
+        KvLayout layout = cache.Layout;
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         StringBuilder form = new($"{file.Metadata.GetString("general.architecture")}|{layout.KeyType}|{layout.ValueType}|{KvLayout.PageTokens}");
-        form.AppendJoin('|', layout.Layers);
+        form.AppendJoin('|', layout.Layers).Append(cache.PageForm);
         foreach (GgufTensor tensor in file.Tensors)
         {
             form.Append(tensor);
@@ -114,7 +115,7 @@ internal static class SessionFile
         if (!head[..Magic.Length].SequenceEqual(Magic)) throw Error(path, "it does not begin with QUERNSES");
         if (GetNumber("the version") is var version && version != Version) throw Error(path, $"its version is {version}; expected {Version}");
         Get(head, "the fingerprint");
-        if (!head.SequenceEqual(fingerprint)) throw Error(path, "it was saved with another model, or another type of keys and values");
+        if (!head.SequenceEqual(fingerprint)) throw Error(path, "it was saved with another model, or another type of keys and values, or on another device");
         int count = GetNumber("the number of tokens");
         if (count < 0 || count > mostTokens) throw Error(path, $"it has {count} tokens; expected at most {mostTokens}, the context");
         int pending = GetNumber("the pending token");

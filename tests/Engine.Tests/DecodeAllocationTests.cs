@@ -51,6 +51,8 @@ public sealed class DecodeAllocationTests : IDisposable
     [Theory]
     [InlineData("nobody")]
     [InlineData("a model")]
+    [InlineData("a model, trees")]
+    [InlineData("the text, trees")]
     [InlineData("the text")]
     [InlineData("finished texts")]
     public async Task A_step_of_the_engine_allocates_no_managed_memory_on_any_thread(string proposes)
@@ -59,8 +61,8 @@ public sealed class DecodeAllocationTests : IDisposable
         long least = long.MaxValue;
         for (int round = 0; round < 5 && least > 0; round++)
         {
-            using QuernModel? draft = proposes == "a model" ? model.LoadBeside(_file.Path, model.Options) : null;
-            SpeculationOptions? speculation = proposes == "nobody" ? null : new SpeculationOptions { Draft = draft, MaxTokens = 3, RememberedTokens = proposes == "finished texts" ? 1000 : 0 };
+            using QuernModel? draft = proposes.StartsWith("a model", StringComparison.Ordinal) ? model.LoadBeside(_file.Path, model.Options) : null;
+            SpeculationOptions? speculation = proposes == "nobody" ? null : new SpeculationOptions { Draft = draft, MaxTokens = 3, RememberedTokens = proposes == "finished texts" ? 1000 : 0, Branches = proposes.EndsWith("trees", StringComparison.Ordinal) ? 3 : 1, Adaptive = !proposes.EndsWith("trees", StringComparison.Ordinal) };
             await using InferenceEngine engine = new(model, new EngineOptions { Speculation = speculation });
             // Nobody reads: what is allocated is the engine's.
             for (int i = 0; i < 6; i++)

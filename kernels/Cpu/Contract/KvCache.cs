@@ -82,6 +82,9 @@ public abstract class KvCache : IDisposable
     /// <exception cref="NotSupportedException"><see cref="WindowedBytes"/> is 0.</exception>
     public virtual void Free(int page, bool windowedOnly) => throw new NotSupportedException("this cache cannot give back memory of pages");
 
+    /// <summary>A name of the form in which pages are taken out: caches of the same layout and form take each other's. Empty for the processor's.</summary>
+    public virtual string PageForm => "";
+
     /// <summary>Takes out what a page stores.</summary>
     /// <param name="page">The page.</param>
     /// <param name="destination">[<see cref="PageBytes"/>]; the form is the back end's own.</param>

@@ -47,6 +47,8 @@ internal sealed class GpuKvCache : KvCache
 
     public override long Bytes => PageBytes * Layout.PageCount;
 
+    public override string PageForm => "rows";
+
     public override long PageBytes => Layout.Layers.Sum(layer => BytesOf(layer, Layout));
 
     /// <summary>The keys of a layer, as kernels read them.</summary>

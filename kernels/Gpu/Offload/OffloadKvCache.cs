@@ -32,6 +32,8 @@ internal sealed class OffloadKvCache : KvCache
 
     public override long Bytes => Processor.Bytes + Card.Bytes;
 
+    public override string PageForm => $"{Processor.Layout.Layers.Count} layers{Processor.PageForm}, then {Card.PageForm}";
+
     public override long PageBytes => Processor.PageBytes + Card.PageBytes;
 
     public override void ReadPage(int page, Span<byte> destination)
