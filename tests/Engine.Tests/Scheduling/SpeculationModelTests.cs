@@ -19,7 +19,7 @@ public sealed class SpeculationModelTests
     /// <summary>Families that differ in what attention and positions do.</summary>
     public static TheoryData<string> Models => [.. All.Take(IsScalar ? 3 : All.Length)];
 
-    public static TheoryData<KvType> Types => IsScalar ? [KvType.F16, KvType.Q8_0] : [.. Enum.GetValues<KvType>()];
+    public static TheoryData<KvType> Types => IsScalar ? [KvType.Q8_0] : [.. Enum.GetValues<KvType>()];
 
     [SharedTheory]
     [MemberData(nameof(Models))]
