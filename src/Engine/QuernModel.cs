@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Quern.Engine.Sampling;
 using Quern.Gguf;
 using Quern.Kernels.Cpu;
@@ -18,7 +17,7 @@ namespace Quern.Engine;
 /// await foreach (GeneratedText piece in session.GenerateAsync("Once upon a time")) Console.Write(piece.Text);
 /// </code>
 /// </example>
-public sealed class QuernModel : IDisposable
+public sealed partial class QuernModel : IDisposable
 {
     private readonly GgufFile _file;
     private readonly Model _model;
@@ -39,23 +38,9 @@ public sealed class QuernModel : IDisposable
         _hasState = model.KvLayers.Any(layer => layer.StateLength > 0);
         Tokenizer = Tokenizer.Create(vocabulary);
         KvLayout page = new(model.KvLayers, options.EffectiveKvType, options.EffectiveValueType, PageCount: 1) { Windowed = model.WindowedLayers };
-        long pageBytes, windowedBytes;
-        using (KvCache one = backend.CreateKvCache(page)) (pageBytes, windowedBytes) = (one.PageBytes, one.WindowedBytes);
-        long memory = backend.CacheMemory is { } own ? own + model.WeightBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        int pages = options.CacheBytes is { } bytes ? PagesOf(bytes, pageBytes)
-            : options.CacheTokens is { } tokens ? KvLayout.PagesFor(tokens)
-            : FittingPages(contextLength, pageBytes, memory - model.WeightBytes);
-        if (windowedBytes > 0)
-        {
-            Pages = CreatePages(pages, pageBytes, windowedBytes, memory);
-            Window = model.Window;
-        }
-        else
-        {
-            Pages = new KvPages(pages);
-            if (model.WindowedLayers is { } windowed && windowed.All(here => here)) Window = model.Window;
-        }
-
+        CachePlan plan = CachePlan.Of(model, backend, options, page, contextLength);
+        Pages = plan.CreatePages(new CacheMemory(this));
+        Window = plan.Window;
         _cache = backend.CreateKvCache(page with { PageCount = Pages.Slots });
         Warnings = [.. Doubts()];
     }
@@ -128,86 +113,6 @@ public sealed class QuernModel : IDisposable
     /// <param name="stored">Tokens that were computed, those that are forgotten included.</param>
     internal int Kept(int length, int stored) => length == stored || !_hasState ? length : length - (length % KvLayout.PageTokens);
 
-    /// <summary>Loads a model.</summary>
-    /// <param name="path">A GGUF file, or the first of a split set.</param>
-    /// <param name="options">How; null for the defaults.</param>
-    /// <param name="progress">Told while weights are bound.</param>
-    /// <param name="cancellation">Looked at between tensors.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged, or no model that Quern can run; the message says where and why.</exception>
-    /// <exception cref="NotSupportedException">The tokenizer or the architecture is not known; the message names it and those that are.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static QuernModel Load(
-        string path, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
-    {
-        ArgumentNullException.ThrowIfNull(path);
-        options ??= new ModelOptions();
-        options.Validate();
-        long start = Stopwatch.GetTimestamp();
-        GgufFile file = GgufFile.Open(path);
-        ThreadTeam team = new(options.Threads ?? MachineInfo.CoreCount);
-        QuernModel model = Load(file, options, BackendOf(file, options, team, team), team, team.Threads, progress, cancellation);
-        model.LoadTime = Stopwatch.GetElapsedTime(start);
-        return model;
-    }
-
-    /// <summary>Loads another model that computes on this one's threads, such as a small one that proposes tokens for it: threads of two models would be in each other's way. Dispose it first.</summary>
-    /// <inheritdoc cref="Load(string, ModelOptions?, IProgress{LoadProgress}?, CancellationToken)"/>
-    public QuernModel LoadBeside(string path, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
-    {
-        ArgumentNullException.ThrowIfNull(path);
-        options ??= new ModelOptions();
-        options.Validate();
-        ThreadTeam team = (ThreadTeam)(_threads ?? throw new InvalidOperationException("this model computes on no threads of its own"));
-        long start = Stopwatch.GetTimestamp();
-        GgufFile file = GgufFile.Open(path);
-        QuernModel model = Load(file, options, BackendOf(file, options, team, null), null, team.Threads, progress, cancellation);
-        model.LoadTime = Stopwatch.GetElapsedTime(start);
-        return model;
-    }
-
-    /// <summary>The back end that the options ask for. Where the device cannot be opened, the error says why: nothing else is taken in its place.</summary>
-    private static Backend BackendOf(GgufFile file, ModelOptions options, ThreadTeam team, ThreadTeam? owned)
-    {
-        ComputeMode mode = options.Exact ? ComputeMode.Exact : ComputeMode.Fast;
-        CpuBackend processor = new(team, mode, options.Repack);
-        if (options.Device is null) return processor;
-        try
-        {
-            return options.Device.CreateBackend(ModelNeeds.Of(file, options, mode), processor);
-        }
-        catch
-        {
-            processor.Dispose();
-            owned?.Dispose();
-            file.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Loads a model on a back end; owns the file, the back end and the threads from here on.</summary>
-    internal static QuernModel Load(
-        GgufFile file, ModelOptions options, Backend backend, IDisposable? team, int threads, IProgress<LoadProgress>? progress, CancellationToken cancellation)
-    {
-        try
-        {
-            // An unknown architecture has unknown keys: it is refused by the table, with the names of those that are known.
-            bool known = ArchitectureTable.Find(file.Metadata.GetString("general.architecture")) is not null;
-            int trained = known ? ModelConfig.Read(file).TrainedLength : 1;
-            int contextLength = options.ContextLength ?? Math.Min(trained, ModelOptions.DefaultContextLength);
-            Model model = ArchitectureTable.Load(file, backend, contextLength, new CancellingProgress(progress, cancellation));
-            Vocabulary vocabulary = Vocabulary.Read(file.Metadata.Find, options.PreTokenizer);
-            return new QuernModel(file, vocabulary, model, backend, team, options, contextLength) { Threads = threads };
-        }
-        catch
-        {
-            backend.Dispose();
-            team?.Dispose();
-            file.Dispose();
-            throw;
-        }
-    }
-
     /// <summary>Begins a sequence.</summary>
     /// <exception cref="InvalidOperationException">The model is an encoder, which generates nothing.</exception>
     public Session CreateSession()
@@ -259,30 +164,6 @@ public sealed class QuernModel : IDisposable
         }
     }
 
-    internal TensorBuffer AllocateLogits(int rows) => _backend.Allocate(rows, VocabularySize);
-
-    internal void Forward(Batch batch, Tensor logits)
-    {
-        lock (_turn)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            _model.Forward(batch, _cache, _backend, logits);
-        }
-    }
-
-    internal TensorBuffer AllocateVectors(int rows, int cols) => _backend.Allocate(rows, cols);
-
-    /// <summary>Vectors of whole texts or chunks of them, or what a classifier says about them: [outputs, width or labels].</summary>
-    internal void Embed(Batch batch, bool rank, Tensor y)
-    {
-        lock (_turn)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (rank) _model.Rank(batch, _cache, _backend, y);
-            else _model.Embed(batch, _cache, _backend, y);
-        }
-    }
-
     /// <exception cref="InvalidOperationException">The model is an encoder.</exception>
     internal void CheckGenerates()
     {
@@ -298,46 +179,8 @@ public sealed class QuernModel : IDisposable
             throw new InvalidOperationException($"'{_file.Path}' ({Config.Architecture}) reads a text as a whole and writes another one: {what} is for models that go on from a text; use a session: QuernModel.CreateSession (quern run)");
     }
 
-    /// <summary>Reads a text that an answer is written about.</summary>
-    internal void Read(Batch batch)
-    {
-        lock (_turn)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            _model.Encode(batch, _cache, _backend);
-        }
-    }
-
-    internal void WriteSession(string path, ReadOnlySpan<int> tokens, int pending, ReadOnlySpan<int> pages)
-    {
-        lock (_turn)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            SessionFile.Write(path, SessionFile.Fingerprint(_file, _cache), tokens, pending, pages, _cache);
-        }
-    }
-
-    internal int ReadSession(string path, Func<int[], int[]> begin) =>
-        SessionFile.Read(path, SessionFile.Fingerprint(_file, _cache), ContextLength, VocabularySize, _cache, begin);
-
-    /// <summary>See <see cref="SequencePages.TryPrepare"/>. Copying a page waits for the pass that runs.</summary>
-    internal bool TryPrepare(SequencePages pages, int firstSlot, int count)
-    {
-        lock (_turn)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            return pages.TryPrepare(firstSlot, count, _cache);
-        }
-    }
-
     /// <summary>Whether it computes tokens of trees: see <see cref="Batch.AddTree"/>.</summary>
     internal bool TakesTrees => !_hasState && _backend.TakesTrees;
-
-    /// <summary>See <see cref="KvCache.Move"/>. Waits for the pass that runs.</summary>
-    internal void Move(SequencePages pages, ReadOnlySpan<int> sources, int firstSlot)
-    {
-        lock (_turn) _cache.Move(pages.Table, sources, firstSlot);
-    }
 
     /// <summary>The tokens of a prompt, with those that the model wants at the beginning of a text.</summary>
     internal int[] Encode(string prompt, GenerationOptions options, bool begins)
@@ -386,24 +229,6 @@ public sealed class QuernModel : IDisposable
         }
     }
 
-    private static int PagesOf(long bytes, long pageBytes) => bytes >= pageBytes
-        ? (int)Math.Min(bytes / pageBytes, int.MaxValue / (2 * KvLayout.PageTokens))
-        : throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"CacheBytes is {bytes}; expected at least {pageBytes}, the keys and values of {KvLayout.PageTokens} tokens");
-
-    /// <summary>The pages of a context, or as many of them as find room in most of the memory that weights leave.</summary>
-    internal static int FittingPages(int contextLength, long pageBytes, long memoryBytes)
-    {
-        const double Share = 0.8;
-        return (int)Math.Clamp((long)(memoryBytes * Share) / pageBytes, 1, KvLayout.PagesFor(contextLength));
-    }
-
-    // Pages that were passed cost less, so there may be more of them; numbers for more are taken as far as addresses for all are within the machine's memory, of which systems grant no more at once.
-    private KvPages CreatePages(int pages, long pageBytes, long windowedBytes, long memory)
-    {
-        long budget = pages * pageBytes, cut = pageBytes - windowedBytes, slots = Math.Max(pages, Math.Min(budget / cut, memory / pageBytes));
-        return new KvPages((int)Math.Min(slots, int.MaxValue / (2 * KvLayout.PageTokens)), new PageCosts(budget, pageBytes, cut) { Window = _model.Window, Memory = new CacheMemory(this) });
-    }
-
     private Session Opened(Func<Session> open)
     {
         lock (_sessions)
@@ -423,19 +248,5 @@ public sealed class QuernModel : IDisposable
             yield return $"memory has room for {(_hasState ? "states" : "keys and values")} of {Pages.Count * KvLayout.PageTokens} of the context's {ContextLength} tokens{(_hasState ? "" : "; a smaller type of them (--kv-type q8_0) takes half")}";
         if (Vocabulary.Count != VocabularySize)
             yield return $"the tokenizer has {Vocabulary.Count} tokens and the model {VocabularySize}";
-    }
-
-    private sealed class CacheMemory(QuernModel model) : IPageMemory
-    {
-        public void Free(int page, bool windowedOnly) => model._cache.Free(page, windowedOnly);
-    }
-
-    private sealed class CancellingProgress(IProgress<LoadProgress>? inner, CancellationToken cancellation) : IProgress<LoadProgress>
-    {
-        public void Report(LoadProgress value)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            inner?.Report(value);
-        }
     }
 }

@@ -15,7 +15,7 @@ public sealed class QuernModelTests : IDisposable
     [InlineData(4096, 1 << 20, -5, 1)]
     [InlineData(33, 1 << 20, 1L << 40, 2)]
     public void The_usual_cache_fits_the_memory_that_weights_leave(int context, long pageBytes, long memory, int expected) =>
-        Assert.Equal(expected, QuernModel.FittingPages(context, pageBytes, memory));
+        Assert.Equal(expected, CachePlan.FittingPages(context, pageBytes, memory));
 
     [Fact]
     public void A_context_that_does_not_fit_is_told()
