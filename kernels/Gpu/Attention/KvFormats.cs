@@ -31,18 +31,7 @@ internal readonly struct KvF32 : IKvFormat
     {
         ArrayView<Uint4> words = memory.Bytes.Cast<Uint4>();
         long place = (rows.Row(head, token) >> 4) + (2 * piece);
-        Uint4 a = words[place], b = words[place + 1];
-        return new Float8
-        {
-            V0 = Interop.IntAsFloat(a.X),
-            V1 = Interop.IntAsFloat(a.Y),
-            V2 = Interop.IntAsFloat(a.Z),
-            V3 = Interop.IntAsFloat(a.W),
-            V4 = Interop.IntAsFloat(b.X),
-            V5 = Interop.IntAsFloat(b.Y),
-            V6 = Interop.IntAsFloat(b.Z),
-            V7 = Interop.IntAsFloat(b.W),
-        };
+        return Float8.OfBits(words[place], words[place + 1]);
     }
 
     public void Store(DeviceMemory memory, KvRows rows, long head, int token, int block, float value)

@@ -32,20 +32,10 @@ internal static class BlockGemv<TFormat, TTokens>
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         int pair = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), lane = Group.IdxX & 31;
-        GemvPart part = a.First;
-        if (pair >= part.Pairs)
-        {
-            pair -= part.Pairs;
-            part = a.Second;
-            if (pair >= part.Pairs)
-            {
-                pair -= part.Pairs;
-                part = a.Third;
-                if (pair >= part.Pairs) return;
-            }
-        }
-
-        int row = pair * 2;
+        GemvPlace place = a.Find(pair);
+        GemvPart part = place.Part;
+        if (place.Pair >= part.Pairs) return;
+        int row = place.Pair * 2;
         long first = part.FirstRow + row, second = row + 1 < part.Weights.Rows ? first + 1 : first;
         int blocks = part.Weights.Blocks, block = lane;
         GemvSums sums = default;

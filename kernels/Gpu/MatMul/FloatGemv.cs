@@ -16,20 +16,10 @@ internal static class FloatGemv<TFormat, TTokens>
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         int pair = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), lane = Group.IdxX & 31;
-        GemvPart part = a.First;
-        if (pair >= part.Pairs)
-        {
-            pair -= part.Pairs;
-            part = a.Second;
-            if (pair >= part.Pairs)
-            {
-                pair -= part.Pairs;
-                part = a.Third;
-                if (pair >= part.Pairs) return;
-            }
-        }
-
-        int row = pair * 2, values = default(TFormat).Values, units = (part.Weights.Cols + values - 1) / values, unit = lane;
+        GemvPlace place = a.Find(pair);
+        GemvPart part = place.Part;
+        if (place.Pair >= part.Pairs) return;
+        int row = place.Pair * 2, values = default(TFormat).Values, units = (part.Weights.Cols + values - 1) / values, unit = lane;
         long first = part.FirstRow + row, second = row + 1 < part.Weights.Rows ? first + 1 : first;
         long firstPlace = part.Weights.Quants + (first * units * 16), secondPlace = part.Weights.Quants + (second * units * 16);
         GemvSums sums = default;
@@ -94,21 +84,9 @@ internal static class FloatGemv<TFormat, TTokens>
     {
         ArrayView<Uint4> words = memory.Bytes.Cast<Uint4>();
         long place = a.X.Row(IntrinsicMath.Min(token, a.Tokens - 1)) >> 2;
-        if (default(TFormat).Values == 4) return Four(words[place + unit], default);
-        return Four(words[place + (2 * unit)], words[place + (2 * unit) + 1]);
+        if (default(TFormat).Values == 4) return Float8.OfBits(words[place + unit], default);
+        return Float8.OfBits(words[place + (2 * unit)], words[place + (2 * unit) + 1]);
     }
-
-    private static Float8 Four(Uint4 low, Uint4 high) => new()
-    {
-        V0 = Interop.IntAsFloat(low.X),
-        V1 = Interop.IntAsFloat(low.Y),
-        V2 = Interop.IntAsFloat(low.Z),
-        V3 = Interop.IntAsFloat(low.W),
-        V4 = Interop.IntAsFloat(high.X),
-        V5 = Interop.IntAsFloat(high.Y),
-        V6 = Interop.IntAsFloat(high.Z),
-        V7 = Interop.IntAsFloat(high.W),
-    };
 
     /// <summary>The product of as many values as 16 bytes of weights hold.</summary>
     public static float Dot(Float8 w, Float8 x)

@@ -38,6 +38,21 @@ internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, 
     public readonly GemvPart First = first;
     public readonly GemvPart Second = second;
     public readonly GemvPart Third = third;
+
+    /// <summary>Where a warp's pair of rows is, counted over all products; behind the last pair of the last product there is none.</summary>
+    public GemvPlace Find(int pair)
+    {
+        if (pair < First.Pairs) return new GemvPlace(First, pair);
+        pair -= First.Pairs;
+        return pair < Second.Pairs ? new GemvPlace(Second, pair) : new GemvPlace(Third, pair - Second.Pairs);
+    }
+}
+
+/// <summary>A pair of rows of a product.</summary>
+internal readonly struct GemvPlace(GemvPart part, int pair)
+{
+    public readonly GemvPart Part = part;
+    public readonly int Pair = pair;
 }
 
 /// <summary>How many tokens a kernel is made for: its loops over them are written out.</summary>

@@ -6,62 +6,47 @@ using Quern.Kernels.Gpu.Weights;
 namespace Quern.Kernels.Gpu.MatMul;
 
 /// <summary>The kernels that read one layout of weights.</summary>
-internal abstract class WeightKernels
+internal sealed class WeightKernels
 {
     /// <summary>Most tokens of one launch of <see cref="Gemv"/>.</summary>
     public const int MostTokens = 8;
 
-    /// <summary>The product of many tokens on tensor cores, in groups of 32 times as many tokens as said: 4, 2 or 1.</summary>
-    public abstract GpuKernel<GemmArguments> Gemm(int tiles);
+    private readonly GpuKernel<GemvArguments> _one, _two, _four, _eight;
+    private readonly GpuKernel<GemmArguments> _gemm32, _gemm64, _gemm128;
+
+    private WeightKernels(
+        GpuDevice device, Action<DeviceMemory, EmbedArguments> embed, Action<DeviceMemory, ExpertArguments> experts,
+        (Action<DeviceMemory, GemvArguments> One, Action<DeviceMemory, GemvArguments> Two, Action<DeviceMemory, GemvArguments> Four, Action<DeviceMemory, GemvArguments> Eight) gemv,
+        (Action<DeviceMemory, GemmArguments> Tokens32, Action<DeviceMemory, GemmArguments> Tokens64, Action<DeviceMemory, GemmArguments> Tokens128) gemm)
+    {
+        (Embed, Experts) = (new(device, embed), new(device, experts));
+        (_one, _two, _four, _eight) = (new(device, gemv.One), new(device, gemv.Two), new(device, gemv.Four), new(device, gemv.Eight));
+        (_gemm32, _gemm64, _gemm128) = (new(device, gemm.Tokens32), new(device, gemm.Tokens64), new(device, gemm.Tokens128));
+    }
 
     /// <summary>Looks rows up.</summary>
-    public abstract GpuKernel<EmbedArguments> Embed { get; }
+    public GpuKernel<EmbedArguments> Embed { get; }
 
     /// <summary>The product of routed pairs with their experts.</summary>
-    public abstract GpuKernel<ExpertArguments> Experts { get; }
+    public GpuKernel<ExpertArguments> Experts { get; }
+
+    /// <summary>Those of a block format.</summary>
+    public static WeightKernels OfBlocks<T>(GpuDevice device)
+        where T : unmanaged, IBlockFormat => new(
+            device, EmbedBlocks<T>.Kernel, BlockExperts<T>.Kernel,
+            (BlockGemv<T, OneToken>.Kernel, BlockGemv<T, TwoTokens>.Kernel, BlockGemv<T, FourTokens>.Kernel, BlockGemv<T, EightTokens>.Kernel),
+            (TensorGemm<BlockPanel<T>, Tokens32>.Kernel, TensorGemm<BlockPanel<T>, Tokens64>.Kernel, TensorGemm<BlockPanel<T>, Tokens128>.Kernel));
+
+    /// <summary>Those of a floating-point format.</summary>
+    public static WeightKernels OfFloats<T>(GpuDevice device)
+        where T : unmanaged, IFloatFormat => new(
+            device, EmbedFloats<T>.Kernel, FloatExperts<T>.Kernel,
+            (FloatGemv<T, OneToken>.Kernel, FloatGemv<T, TwoTokens>.Kernel, FloatGemv<T, FourTokens>.Kernel, FloatGemv<T, EightTokens>.Kernel),
+            (TensorGemm<FloatPanel<T>, Tokens32>.Kernel, TensorGemm<FloatPanel<T>, Tokens64>.Kernel, TensorGemm<FloatPanel<T>, Tokens128>.Kernel));
+
+    /// <summary>The product of many tokens on tensor cores, in groups of 32 times as many tokens as said: 4, 2 or 1.</summary>
+    public GpuKernel<GemmArguments> Gemm(int tiles) => tiles switch { 1 => _gemm32, 2 => _gemm64, _ => _gemm128 };
 
     /// <summary>The product with up to <see cref="MostTokens"/> tokens.</summary>
-    public abstract GpuKernel<GemvArguments> Gemv(int tokens);
-}
-
-/// <summary>Those of a block format.</summary>
-internal sealed class BlockKernels<T>(GpuDevice device) : WeightKernels
-    where T : unmanaged, IBlockFormat
-{
-    private readonly GpuKernel<GemvArguments> _one = new(device, BlockGemv<T, OneToken>.Kernel);
-    private readonly GpuKernel<GemvArguments> _two = new(device, BlockGemv<T, TwoTokens>.Kernel);
-    private readonly GpuKernel<GemvArguments> _four = new(device, BlockGemv<T, FourTokens>.Kernel);
-    private readonly GpuKernel<GemvArguments> _eight = new(device, BlockGemv<T, EightTokens>.Kernel);
-    private readonly GpuKernel<GemmArguments> _gemm32 = new(device, TensorGemm<BlockPanel<T>, Tokens32>.Kernel);
-    private readonly GpuKernel<GemmArguments> _gemm64 = new(device, TensorGemm<BlockPanel<T>, Tokens64>.Kernel);
-    private readonly GpuKernel<GemmArguments> _gemm128 = new(device, TensorGemm<BlockPanel<T>, Tokens128>.Kernel);
-
-    public override GpuKernel<EmbedArguments> Embed { get; } = new(device, EmbedBlocks<T>.Kernel);
-
-    public override GpuKernel<ExpertArguments> Experts { get; } = new(device, BlockExperts<T>.Kernel);
-
-    public override GpuKernel<GemmArguments> Gemm(int tiles) => tiles switch { 1 => _gemm32, 2 => _gemm64, _ => _gemm128 };
-
-    public override GpuKernel<GemvArguments> Gemv(int tokens) => tokens switch { 1 => _one, 2 => _two, <= 4 => _four, _ => _eight };
-}
-
-/// <summary>Those of a floating-point format.</summary>
-internal sealed class FloatKernels<T>(GpuDevice device) : WeightKernels
-    where T : unmanaged, IFloatFormat
-{
-    private readonly GpuKernel<GemvArguments> _one = new(device, FloatGemv<T, OneToken>.Kernel);
-    private readonly GpuKernel<GemvArguments> _two = new(device, FloatGemv<T, TwoTokens>.Kernel);
-    private readonly GpuKernel<GemvArguments> _four = new(device, FloatGemv<T, FourTokens>.Kernel);
-    private readonly GpuKernel<GemvArguments> _eight = new(device, FloatGemv<T, EightTokens>.Kernel);
-    private readonly GpuKernel<GemmArguments> _gemm32 = new(device, TensorGemm<FloatPanel<T>, Tokens32>.Kernel);
-    private readonly GpuKernel<GemmArguments> _gemm64 = new(device, TensorGemm<FloatPanel<T>, Tokens64>.Kernel);
-    private readonly GpuKernel<GemmArguments> _gemm128 = new(device, TensorGemm<FloatPanel<T>, Tokens128>.Kernel);
-
-    public override GpuKernel<EmbedArguments> Embed { get; } = new(device, EmbedFloats<T>.Kernel);
-
-    public override GpuKernel<ExpertArguments> Experts { get; } = new(device, FloatExperts<T>.Kernel);
-
-    public override GpuKernel<GemmArguments> Gemm(int tiles) => tiles switch { 1 => _gemm32, 2 => _gemm64, _ => _gemm128 };
-
-    public override GpuKernel<GemvArguments> Gemv(int tokens) => tokens switch { 1 => _one, 2 => _two, <= 4 => _four, _ => _eight };
+    public GpuKernel<GemvArguments> Gemv(int tokens) => tokens switch { 1 => _one, 2 => _two, <= 4 => _four, _ => _eight };
 }

@@ -61,7 +61,7 @@ internal sealed unsafe class BlockDeviceFormat<T>(string name) : DeviceFormat(na
 
     public override void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => T.Lay(format, blocks, cols, row);
 
-    public override MatMul.WeightKernels CreateKernels(GpuDevice device) => new MatMul.BlockKernels<T>(device);
+    public override MatMul.WeightKernels CreateKernels(GpuDevice device) => MatMul.WeightKernels.OfBlocks<T>(device);
 }
 
 /// <summary>A floating-point format.</summary>
@@ -74,5 +74,5 @@ internal sealed unsafe class FloatDeviceFormat<T>(string name) : DeviceFormat(na
 
     public override void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => T.Lay(format, blocks, cols, row);
 
-    public override MatMul.WeightKernels CreateKernels(GpuDevice device) => new MatMul.FloatKernels<T>(device);
+    public override MatMul.WeightKernels CreateKernels(GpuDevice device) => MatMul.WeightKernels.OfFloats<T>(device);
 }

@@ -1,3 +1,4 @@
+using ILGPU;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Cpu.Formats;
 
@@ -114,4 +115,17 @@ internal struct Float8
     public float V5;
     public float V6;
     public float V7;
+
+    /// <summary>Eight binary32 numbers as they lie in memory.</summary>
+    public static Float8 OfBits(Uint4 low, Uint4 high) => new()
+    {
+        V0 = Interop.IntAsFloat(low.X),
+        V1 = Interop.IntAsFloat(low.Y),
+        V2 = Interop.IntAsFloat(low.Z),
+        V3 = Interop.IntAsFloat(low.W),
+        V4 = Interop.IntAsFloat(high.X),
+        V5 = Interop.IntAsFloat(high.Y),
+        V6 = Interop.IntAsFloat(high.Z),
+        V7 = Interop.IntAsFloat(high.W),
+    };
 }
