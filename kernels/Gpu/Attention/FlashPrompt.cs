@@ -78,10 +78,10 @@ internal static class FlashPrompt<TKeys, TValues, TLength>
         SoftmaxRow upper = SoftmaxRow.Empty, lower = SoftmaxRow.Empty;
         for (int index = firstSlot / Page; index <= lastSlot / Page; index++)
         {
-            int page = memory.Ints[row.Table + index];
+            int page = memory.Ints[row.Table + index], tokens = lastSlot + 1 - (index * Page);
             Group.Barrier();
-            LoadPage<TKeys>(memory, a.Keys, a.Keys.Head(page, kvHead), keys, rowBytes);
-            LoadPage<TValues>(memory, a.Values, a.Values.Head(page, kvHead), values, rowBytes);
+            LoadPage<TKeys>(memory, a.Keys, a.Keys.Head(page, kvHead), tokens, keys, rowBytes);
+            LoadPage<TValues>(memory, a.Values, a.Values.Head(page, kvHead), tokens, values, rowBytes);
             Group.Barrier();
             FlashTile.Begin();
             Score(key, rowBytes);
@@ -149,15 +149,17 @@ internal static class FlashPrompt<TKeys, TValues, TLength>
         }
     }
 
-    private static void LoadPage<T>(DeviceMemory memory, KvRows rows, long head, uint place, uint rowBytes)
+    // Zeros behind the last token: what lies there may be no number, and would stay that with a weight of 0.
+    private static void LoadPage<T>(DeviceMemory memory, KvRows rows, long head, int tokens, uint place, uint rowBytes)
         where T : unmanaged, IKvFormat
     {
         int pieces = default(TLength).Steps * 2;
         for (int i = Group.IdxX; i < Page * pieces; i += Group.DimX)
         {
             int token = i / pieces, piece = i % pieces;
-            Float8 v = default(T).Load(memory, rows, head, token, piece);
-            TensorTile.Put(place + ((uint)token * rowBytes) + (uint)((piece ^ (token & 7)) << 4), Pairs(v));
+            Uint4 pairs = default;
+            if (token < tokens) pairs = Pairs(default(T).Load(memory, rows, head, token, piece));
+            TensorTile.Put(place + ((uint)token * rowBytes) + (uint)((piece ^ (token & 7)) << 4), pairs);
         }
     }
 

@@ -31,11 +31,7 @@ internal sealed class GpuKvCache : KvCache
             for (int i = 0; i < _layers.Length; i++)
             {
                 string what = $"the cache of {(long)layout.PageCount * KvLayout.PageTokens} tokens ({GpuDevice.MiB(Bytes)} MiB, layer {i} of {_layers.Length})";
-                long bytes = BytesOf(layout.Layers[i], layout) * layout.PageCount;
-                _layers[i] = arena.Take(bytes, what);
-
-                // Slots that nobody has written are multiplied with weights of 0; what is no number would stay.
-                if (bytes != 0) arena.View<byte>(_layers[i], bytes).MemSetToZero(device.Stream);
+                _layers[i] = arena.Take(BytesOf(layout.Layers[i], layout) * layout.PageCount, what);
             }
         }
         catch

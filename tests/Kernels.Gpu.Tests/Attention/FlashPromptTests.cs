@@ -19,6 +19,10 @@ public sealed class FlashPromptTests
         int slots = depth + tokens, width = kvHeads * length;
         int[] table = [.. Enumerable.Range(0, KvLayout.PagesFor(slots)).Reverse()];
         using GpuKvCache cache = new(device, arena, new KvLayout([new KvLayer(kvHeads, length, length)], KvType.F16, table.Length));
+        // Slots behind the last token hold what a page's last owner left there, here what is no number.
+        byte[] left = new byte[cache.PageBytes];
+        left.AsSpan().Fill(0xff);
+        for (int page = 0; page < table.Length; page++) cache.WritePage(page, left);
         Random random = new(tokens);
         float[] k = Values(random, slots * width), v = Values(random, slots * width), q = Values(random, tokens * heads * length), sinks = Values(random, heads);
         Tensor kv = new(arena.Take(slots * width * sizeof(float), "kv"), slots, width, width);
