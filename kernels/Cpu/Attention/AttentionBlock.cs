@@ -223,22 +223,23 @@ internal static unsafe class AttentionBlock
 
     /// <summary><c>o[r] += Σ_j weights[r, j] · v[j]</c>; weights of rows that do not exist are whatever was there, and so is their output.</summary>
     /// <param name="weights">The page's 32 of [4, 64].</param>
-    /// <param name="v">[32, stride].</param>
+    /// <param name="v">[tokens, stride].</param>
+    /// <param name="tokens">Tokens of the page that anybody sees: what is stored behind them is whatever was there, and may be no number, which a weight of 0 does not hide.</param>
     /// <param name="stride">Values in a row, a multiple of 16.</param>
     /// <param name="output">[4, stride].</param>
     /// <param name="next">Memory that is needed next.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Accumulate(float* weights, float* v, int stride, float* output, Ahead next)
+    public static void Accumulate(float* weights, float* v, int tokens, int stride, float* output, Ahead next)
     {
         int i = 0;
-        for (; i <= stride - 32; i += 32) AccumulateTwo(weights, v + i, stride, output + i, ref next);
-        if (i < stride) AccumulateOne(weights, v + i, stride, output + i);
+        for (; i <= stride - 32; i += 32) AccumulateTwo(weights, v + i, tokens, stride, output + i, ref next);
+        if (i < stride) AccumulateOne(weights, v + i, tokens, stride, output + i);
     }
 
-    private static void AccumulateTwo(float* weights, float* v, nint stride, float* o0, ref Ahead next)
+    private static void AccumulateTwo(float* weights, float* v, int tokens, nint stride, float* o0, ref Ahead next)
     {
         Ahead ahead = next;
-        float* o1 = o0 + stride, o2 = o1 + stride, o3 = o2 + stride, end = weights + PageTokens;
+        float* o1 = o0 + stride, o2 = o1 + stride, o3 = o2 + stride, end = weights + tokens;
         Vector512<float> a0 = Vector512.Load(o0), a1 = Vector512.Load(o0 + 16), b0 = Vector512.Load(o1), b1 = Vector512.Load(o1 + 16);
         Vector512<float> c0 = Vector512.Load(o2), c1 = Vector512.Load(o2 + 16), d0 = Vector512.Load(o3), d1 = Vector512.Load(o3 + 16);
         for (; weights < end; weights++, v += stride)
@@ -270,9 +271,9 @@ internal static unsafe class AttentionBlock
         d1.Store(o3 + 16);
     }
 
-    private static void AccumulateOne(float* weights, float* v, nint stride, float* o0)
+    private static void AccumulateOne(float* weights, float* v, int tokens, nint stride, float* o0)
     {
-        float* o1 = o0 + stride, o2 = o1 + stride, o3 = o2 + stride, end = weights + PageTokens;
+        float* o1 = o0 + stride, o2 = o1 + stride, o3 = o2 + stride, end = weights + tokens;
         Vector512<float> a = Vector512.Load(o0), b = Vector512.Load(o1), c = Vector512.Load(o2), d = Vector512.Load(o3);
         for (; weights < end; weights++, v += stride)
         {

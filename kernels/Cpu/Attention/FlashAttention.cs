@@ -50,7 +50,7 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
         softmax.Begin(in tile, group, in _batch, in _scoring);
         bool isTree = tile.Run.TreeSlot != SequenceRun.NoTree;
         // Sums are the same whatever else is in the tile: which pages are taken together does not depend on it.
-        int page = softmax.Oldest(rows) / PageTokens & -Pages, lastPage = isTree ? (tile.Run.TreeSlot / PageTokens) - 1 : softmax.Newest(rows - 1) / PageTokens;
+        int page = softmax.Oldest(0, rows) / PageTokens & -Pages, lastPage = isTree ? (tile.Run.TreeSlot / PageTokens) - 1 : softmax.Newest(rows - 1) / PageTokens;
         for (; page <= lastPage - (isTree ? Pages - 1 : 0); page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
@@ -98,7 +98,13 @@ internal unsafe struct FlashAttention(Tensor queries, BatchView batch, LayerPage
 
         // Rows behind the last are those of the next token, in a tree.
         new Span<float>(weights + (here * Keys), (Block - here) * Keys).Clear();
-        for (int i = 0; i < count; i++) AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], stride, softmax.Output + ((nint)row * stride), NextValues(in tile, row, page + i, lastPage));
+        int oldest = softmax.Oldest(row, here), newest = softmax.Newest(row + here - 1);
+        for (int i = 0; i < count; i++)
+        {
+            // Of a page that a window has passed, and that may be another's now, nothing.
+            int first = (page + i) * PageTokens, tokens = first + PageTokens <= oldest ? 0 : Math.Min(PageTokens, newest + 1 - first);
+            AttentionBlock.Accumulate(weights + (PageTokens * i), v[i], tokens, stride, softmax.Output + ((nint)row * stride), NextValues(in tile, row, page + i, lastPage));
+        }
     }
 
     // What the first queries ask for, of the page after the next one, is there for all others.

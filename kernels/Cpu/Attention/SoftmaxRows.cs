@@ -19,11 +19,11 @@ internal readonly unsafe struct SoftmaxRows(float* memory, int rows, int stride)
     /// <summary>Numbers that so many rows take.</summary>
     public static long Floats(long rows, int stride) => rows * (stride + 2 + QueryRow.Floats);
 
-    /// <summary>The oldest slot that any of the first rows sees.</summary>
-    public int Oldest(int rows)
+    /// <summary>The oldest slot that any of some rows sees.</summary>
+    public int Oldest(int first, int count)
     {
-        int oldest = _queries[0].Oldest;
-        for (int row = 1; row < rows; row++) oldest = Math.Min(oldest, _queries[row].Oldest);
+        int oldest = _queries[first].Oldest;
+        for (int row = first + 1; row < first + count; row++) oldest = Math.Min(oldest, _queries[row].Oldest);
         return oldest;
     }
 

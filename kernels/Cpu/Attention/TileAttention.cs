@@ -73,7 +73,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         PlaceQueries(in tile, rows, queries);
         softmax.Begin(in tile, _tiles.Group, in _batch, in _scoring);
         int lastPage = softmax.Newest(rows - 1) / PageTokens;
-        for (int page = softmax.Oldest(rows) / PageTokens; page <= lastPage; page += Pages)
+        for (int page = softmax.Oldest(0, rows) / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
             for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, keys, values, wide);
