@@ -81,7 +81,7 @@ internal sealed class GpuKvCache : KvCache
         }
     }
 
-    public override void Move(ReadOnlySpan<int> blockTable, ReadOnlySpan<int> sources, int firstSlot) 
+    public override void Move(ReadOnlySpan<int> blockTable, ReadOnlySpan<int> sources, int firstSlot)
     {
         for (int i = 0; i < sources.Length; i++)
         {

@@ -79,8 +79,18 @@ internal sealed unsafe partial class PtxMachine
             (float x, float y) = (Single(a), Single(b));
             return relation switch
             {
-                "lt" => x < y, "le" => x <= y, "gt" => x > y, "ge" => x >= y, "eq" => x == y, "ne" => x < y || x > y,
-                "ltu" => !(x >= y), "leu" => !(x > y), "gtu" => !(x <= y), "geu" => !(x < y), "neu" => x != y, "equ" => !(x < y || x > y),
+                "lt" => x < y,
+                "le" => x <= y,
+                "gt" => x > y,
+                "ge" => x >= y,
+                "eq" => x == y,
+                "ne" => x < y || x > y,
+                "ltu" => !(x >= y),
+                "leu" => !(x > y),
+                "gtu" => !(x <= y),
+                "geu" => !(x < y),
+                "neu" => x != y,
+                "equ" => !(x < y || x > y),
                 _ => throw new NotSupportedException(relation),
             };
         }
@@ -91,9 +101,22 @@ internal sealed unsafe partial class PtxMachine
 
     private static float Float(Instruction i, float a, float b, float c) => i.Head switch
     {
-        "add" => a + b, "sub" => a - b, "mul" => a * b, "div" => a / b, "fma" or "mad" => (a * b) + c, "neg" => -a, "abs" => MathF.Abs(a),
-        "max" => MathF.Max(a, b), "min" => MathF.Min(a, b), "rcp" => 1 / a, "sqrt" => MathF.Sqrt(a), "rsqrt" => 1 / MathF.Sqrt(a),
-        "ex2" => MathF.Pow(2, a), "lg2" => MathF.Log2(a), "sin" => MathF.Sin(a), "cos" => MathF.Cos(a),
+        "add" => a + b,
+        "sub" => a - b,
+        "mul" => a * b,
+        "div" => a / b,
+        "fma" or "mad" => (a * b) + c,
+        "neg" => -a,
+        "abs" => MathF.Abs(a),
+        "max" => MathF.Max(a, b),
+        "min" => MathF.Min(a, b),
+        "rcp" => 1 / a,
+        "sqrt" => MathF.Sqrt(a),
+        "rsqrt" => 1 / MathF.Sqrt(a),
+        "ex2" => MathF.Pow(2, a),
+        "lg2" => MathF.Log2(a),
+        "sin" => MathF.Sin(a),
+        "cos" => MathF.Cos(a),
         _ => throw new NotSupportedException(i.Text),
     };
 
@@ -104,7 +127,13 @@ internal sealed unsafe partial class PtxMachine
         (long x, long y) = bits == 1 ? ((long)a, (long)b) : isSigned ? (Signed(a, i.Type), Signed(b, i.Type)) : ((long)Unsigned(a, i.Type), (long)Unsigned(b, i.Type));
         return i.Head switch
         {
-            "add" => a + b, "sub" => a - b, "neg" => 0 - a, "and" => a & b, "or" => a | b, "xor" => a ^ b, "not" => ~a,
+            "add" => a + b,
+            "sub" => a - b,
+            "neg" => 0 - a,
+            "and" => a & b,
+            "or" => a | b,
+            "xor" => a ^ b,
+            "not" => ~a,
             "mul" => i.Name.Contains("hi") ? (ulong)((BigInteger)x * y >> bits & ulong.MaxValue) : (ulong)(x * y),
             "mad" => (ulong)(x * y) + c,
             "div" => isSigned ? (ulong)(x / y) : (ulong)x / (ulong)y,
