@@ -1,4 +1,5 @@
 using System.Globalization;
+using Quern.Benchmarks.Limits;
 using Quern.Engine;
 using Quern.Engine.Sampling;
 using Quern.Kernels.Cpu;
@@ -21,11 +22,13 @@ internal static class SpeculationNumbers
         using QuernModel model = QuernModel.Load(path, new ModelOptions { ContextLength = 512 });
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(path)}, {Isa.Tier.ToString().ToLowerInvariant()}, {model.Threads} threads; medians of {Rounds} rounds, in turns\n"));
         int[] text = (await Generate(model, null)).Text;
-        List<double> plain = [];
+        using ThreadTeam team = new(model.Threads);
+        List<double> plain = [], limits = [];
         List<double>[] speeds = [.. Settings.Select(_ => new List<double>())], passes = [.. Settings.Select(_ => new List<double>())];
         for (int round = 0; round <= Rounds; round++)
         {
             double one = (await Generate(model, null)).TokensPerSecond;
+            limits.Add(MachineLimits.ReadBytesPerSecond(team));
             if (round > 0) plain.Add(one); // the first round assembles kernels
             for (int i = 0; i < Settings.Length; i++)
             {
@@ -38,7 +41,9 @@ internal static class SpeculationNumbers
             }
         }
 
-        Console.WriteLine($"plain: {Median(plain).ToString("f1", CultureInfo.InvariantCulture)} tokens a second\n");
+        double limit = Median(limits) / model.WeightBytes;
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"plain: {Median(plain):f1} tokens a second, {100 * Median(plain) / limit:f0} % of the {limit:f1} that reading all weights at {Median(limits) / 1e9:f1} GB/s allows\n"));
         Console.WriteLine("| α | k | b | tokens a second | against plain | tokens a pass by the formula | of the formula's speed |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         for (int i = 0; i < Settings.Length; i++)
         {

@@ -12,13 +12,13 @@ internal sealed class Speculator : IDisposable
     private readonly List<Proposal> _proposals = [];
     private readonly int[] _most;
     private readonly SpeculationBudget _budget = new();
+    private readonly int _branches;
+    private readonly int _mostTokens;
     private int _plain;
     private int _sincePlain;
     private double _drafting;
     private double _withSeconds;
     private double _withoutSeconds;
-    private readonly int _branches;
-    private readonly int _mostTokens;
     private double _chains = AcceptanceRate.First;
     private double _trees = AcceptanceRate.FirstOfTrees;
 
