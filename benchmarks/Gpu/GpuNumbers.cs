@@ -17,12 +17,16 @@ internal static class GpuNumbers
 {
     private static readonly string[] Formats = ["F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS", "MXFP4"];
 
-    /// <summary><c>gpu [--toy] [--device cuda|opencl|simulated] [--out FOLDER]</c>; <c>QUERN_GPU</c> names the device too.</summary>
+    /// <summary>
+    /// <c>gpu [--toy] [--device cuda|opencl|simulated] [--only tokens,prompts,attention,steps] [--out FOLDER]</c>; <c>QUERN_GPU</c> names the device too. With <c>--only</c> nothing is
+    /// written to the folder.
+    /// </summary>
     public static int Print(string[] args)
     {
         bool isToy = args.Contains("--toy");
         string name = Option(args, "--device") ?? Environment.GetEnvironmentVariable("QUERN_GPU") ?? "cuda";
         GpuKind kind = name switch { "cuda" => GpuKind.Cuda, "opencl" => GpuKind.OpenCl, "simulated" => GpuKind.Simulated, _ => throw new ArgumentException($"--device is cuda, opencl or simulated, not '{name}'") };
+        string[]? only = Option(args, "--only")?.Split(',');
         using StringWriter page = new(CultureInfo.InvariantCulture);
         string card;
         try
@@ -33,10 +37,12 @@ internal static class GpuNumbers
             bench.Line("");
             bench.Line(string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-dd}, .NET {Environment.Version}{(isToy ? ", toy sizes: numbers mean nothing" : "")}"));
             Limits(bench);
-            Tokens(bench);
-            Prompts(bench);
-            GpuAttentionNumbers.Print(bench);
+            if (Wants("tokens")) Tokens(bench);
+            if (Wants("prompts")) Prompts(bench);
+            if (Wants("attention")) GpuAttentionNumbers.Print(bench);
+            if (!Wants("steps")) return 0;
             foreach (string format in isToy ? ["Q8_0"] : new[] { "F16", "Q8_0", "Q4_K" }) Step(bench, format);
+            if (only is not null) return 0;
         }
         catch (GpuException error)
         {
@@ -50,6 +56,8 @@ internal static class GpuNumbers
         File.WriteAllText(path, page.ToString());
         Console.WriteLine(path);
         return 0;
+
+        bool Wants(string part) => only is null || only.Contains(part);
     }
 
     private static void Limits(GpuBench bench)
@@ -122,7 +130,7 @@ internal static class GpuNumbers
         using LlamaStep model = new(own, shape, FormatTable.Find(name)!, depth + (8 * steps) + 8);
         int[] prompt = [.. Enumerable.Range(0, depth).Select(i => i % shape.Vocabulary)];
         bench.Line("");
-        bench.Line($"{name}, {shape.Layers} layers of width {shape.Width}, wall clock with logits read:");
+        bench.Line($"{name}, {shape.Layers} layers of width {shape.Width} ({Math.Min(shape.Layers, LlamaStep.DistinctLayers)} of them different), wall clock with logits read:");
         bench.Line("");
         bench.Line("| what | ms | tokens/s | of the limit |");
         bench.Line("| --- | ---: | ---: | ---: |");

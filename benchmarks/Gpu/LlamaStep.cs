@@ -26,14 +26,18 @@ internal sealed class LlamaStep : IDisposable
     private readonly int[] _pages;
     private readonly Batch _batch;
 
+    /// <summary>Layers that have weights of their own; the others have those of an earlier one again. Far more bytes than a card's caches hold, and soon uploaded.</summary>
+    public const int DistinctLayers = 4;
+
     public LlamaStep(GpuBench bench, LlamaShape shape, WeightFormat format, int mostTokens)
     {
         (_backend, _shape) = (bench.Backend, shape);
         _norm = bench.Ones(shape.Width);
         int qkv = (shape.Heads + (2 * shape.KvHeads)) * shape.HeadLength;
-        _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => new Layer(
+        Layer[] distinct = [.. Enumerable.Range(0, Math.Min(DistinctLayers, shape.Layers)).Select(i => new Layer(
             bench.Matrix("qkv", format, qkv, shape.Width), bench.Matrix("output", format, shape.Width, shape.Heads * shape.HeadLength),
             bench.Matrix("gate and up", format, 2 * shape.FeedForward, shape.Width), bench.Matrix("down", format, shape.Width, shape.FeedForward)))];
+        _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => distinct[i % distinct.Length])];
         _output = bench.Matrix("logits", format, shape.Vocabulary, shape.Width);
         _table = _output;
         KvLayer[] layers = [.. Enumerable.Repeat(new KvLayer(shape.KvHeads, shape.HeadLength, shape.HeadLength), shape.Layers)];
