@@ -57,18 +57,19 @@ public sealed unsafe partial class GpuBackend
 
     private void Multiply(DeviceFormat layout, in Activations x, ReadOnlySpan<Product> products, long firstRow = 0)
     {
-        int threads = Threads(GemvWarps * GpuDevice.WarpThreads), pairs = 0;
-        foreach (Product product in products) pairs += (product.Weights.Rows + 1) / 2;
+        int threads = Threads(GemvWarps * GpuDevice.WarpThreads), warps = threads / GpuDevice.WarpThreads;
         for (int token = 0; token < x.Rows; token += WeightKernels.MostTokens)
         {
             int tokens = Math.Min(WeightKernels.MostTokens, x.Rows - token);
 
             // In exact mode sums must not depend on how many tokens there are.
-            GpuKernel<GemvArguments> kernel = Kernels(layout).Gemv(Mode == ComputeMode.Exact ? WeightKernels.MostTokens : tokens);
+            int kind = Mode == ComputeMode.Exact ? WeightKernels.MostTokens : tokens, rows = kind == 1 ? TokenGemv.Rows : TokensGemv.Rows, shift = 0, units = 0;
+            if (kind == 1) shift = TokenGemv.TeamShift(layout.Pieces(x.Cols), warps);
+            foreach (Product product in products) units += Groups(product.Weights.Rows, rows);
             GemvArguments arguments = new(
                 tokens, x.Floats(token), x.Quants + ((long)token * x.Cols), x.Scales + ((long)token * x.Cols / 4),
-                Part(products, 0, token, firstRow), Part(products, 1, token, firstRow), Part(products, 2, token, firstRow));
-            kernel.Run(_arena.Memory, arguments, Groups(pairs, threads / GpuDevice.WarpThreads), 1, threads);
+                Part(products, 0, token, firstRow), Part(products, 1, token, firstRow), Part(products, 2, token, firstRow), shift);
+            Kernels(layout).Gemv(kind).Run(_arena.Memory, arguments, Groups(units, warps >> shift), 1, threads);
         }
     }
 

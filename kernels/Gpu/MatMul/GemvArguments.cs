@@ -14,15 +14,15 @@ internal readonly struct GemvPart(DeviceWeights weights, long firstRow, long bia
     public readonly long Bias = bias;
     public readonly DeviceTensor Y = y;
 
-    /// <summary>Pairs of rows, of which a warp computes one.</summary>
-    public int Pairs => (Weights.Rows + 1) >> 1;
+    /// <summary>Pieces of so many rows, the last one perhaps of fewer.</summary>
+    public int Units(int rows) => (Weights.Rows + rows - 1) / rows;
 }
 
 /// <summary>
 /// Up to three products of the same activations. Activations are binary32 (<see cref="X"/>), or signed bytes in blocks of 32 (<see cref="Quants"/>, <see cref="Scales"/>) made by
 /// <see cref="QuantiseActivations"/>.
 /// </summary>
-internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, long scales, GemvPart first, GemvPart second, GemvPart third)
+internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, long scales, GemvPart first, GemvPart second, GemvPart third, int teamShift = 0)
 {
     /// <summary>Rows of x, at most as many as the kernel is made for.</summary>
     public readonly int Tokens = tokens;
@@ -39,32 +39,30 @@ internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, 
     public readonly GemvPart Second = second;
     public readonly GemvPart Third = third;
 
-    /// <summary>Where a warp's pair of rows is, counted over all products; behind the last pair of the last product there is none.</summary>
-    public GemvPlace Find(int pair)
+    /// <summary>Logarithm of the number of warps that share rows, of the kernel for one token.</summary>
+    public readonly int TeamShift = teamShift;
+
+    /// <summary>Where a unit of so many rows is, counted over all products; behind the last unit of the last product there is none.</summary>
+    public GemvPlace Find(int unit, int rows)
     {
-        if (pair < First.Pairs) return new GemvPlace(First, pair);
-        pair -= First.Pairs;
-        return pair < Second.Pairs ? new GemvPlace(Second, pair) : new GemvPlace(Third, pair - Second.Pairs);
+        if (unit < First.Units(rows)) return new GemvPlace(First, unit * rows);
+        unit -= First.Units(rows);
+        return unit < Second.Units(rows) ? new GemvPlace(Second, unit * rows) : new GemvPlace(Third, (unit - Second.Units(rows)) * rows);
     }
 }
 
-/// <summary>A pair of rows of a product.</summary>
-internal readonly struct GemvPlace(GemvPart part, int pair)
+/// <summary>The first row of a unit, and its product.</summary>
+internal readonly struct GemvPlace(GemvPart part, int row)
 {
     public readonly GemvPart Part = part;
-    public readonly int Pair = pair;
+    public readonly int Row = row;
 }
 
 /// <summary>How many tokens a kernel is made for: its loops over them are written out.</summary>
 internal interface ITokenCount
 {
-    /// <summary>1, 2, 4 or 8.</summary>
+    /// <summary>2, 4 or 8.</summary>
     int Count { get; }
-}
-
-internal readonly struct OneToken : ITokenCount
-{
-    public int Count => 1;
 }
 
 internal readonly struct TwoTokens : ITokenCount

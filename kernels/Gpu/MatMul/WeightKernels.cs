@@ -33,15 +33,15 @@ internal sealed class WeightKernels
     /// <summary>Those of a block format.</summary>
     public static WeightKernels OfBlocks<T>(GpuDevice device)
         where T : unmanaged, IBlockFormat => new(
-            device, EmbedBlocks<T>.Kernel, BlockExperts<T>.Kernel,
-            (BlockGemv<T, OneToken>.Kernel, BlockGemv<T, TwoTokens>.Kernel, BlockGemv<T, FourTokens>.Kernel, BlockGemv<T, EightTokens>.Kernel),
+            device, EmbedBlocks<T>.Kernel, ExpertProducts<BlockRow<T>>.Kernel,
+            (TokenGemv<BlockRow<T>>.Kernel, TokensGemv<BlockRow<T>, TwoTokens>.Kernel, TokensGemv<BlockRow<T>, FourTokens>.Kernel, TokensGemv<BlockRow<T>, EightTokens>.Kernel),
             (TensorGemm<BlockPanel<T>, Tokens32>.Kernel, TensorGemm<BlockPanel<T>, Tokens64>.Kernel, TensorGemm<BlockPanel<T>, Tokens128>.Kernel));
 
     /// <summary>Those of a floating-point format.</summary>
     public static WeightKernels OfFloats<T>(GpuDevice device)
         where T : unmanaged, IFloatFormat => new(
-            device, EmbedFloats<T>.Kernel, FloatExperts<T>.Kernel,
-            (FloatGemv<T, OneToken>.Kernel, FloatGemv<T, TwoTokens>.Kernel, FloatGemv<T, FourTokens>.Kernel, FloatGemv<T, EightTokens>.Kernel),
+            device, EmbedFloats<T>.Kernel, ExpertProducts<FloatRow<T>>.Kernel,
+            (TokenGemv<FloatRow<T>>.Kernel, TokensGemv<FloatRow<T>, TwoTokens>.Kernel, TokensGemv<FloatRow<T>, FourTokens>.Kernel, TokensGemv<FloatRow<T>, EightTokens>.Kernel),
             (TensorGemm<FloatPanel<T>, Tokens32>.Kernel, TensorGemm<FloatPanel<T>, Tokens64>.Kernel, TensorGemm<FloatPanel<T>, Tokens128>.Kernel));
 
     /// <summary>The product of many tokens on tensor cores, in groups of 32 times as many tokens as said: 4, 2 or 1.</summary>

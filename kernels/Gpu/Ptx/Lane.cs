@@ -105,7 +105,7 @@ internal static class Lane
         uint sign = (bits & 0x8000) << 16, exponent = (bits >> 10) & 31, mantissa = bits & 0x3ff;
         if (exponent == 31) return Interop.IntAsFloat(sign | 0x7f800000 | (mantissa << 13));
         if (exponent != 0) return Interop.IntAsFloat(sign | ((exponent + 112) << 23) | (mantissa << 13));
-        float small = mantissa * 5.9604645e-8f;
+        float small = (int)mantissa * 5.9604645e-8f;
         return sign != 0 ? -small : small;
     }
 

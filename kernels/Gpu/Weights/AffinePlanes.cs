@@ -13,7 +13,8 @@ internal static unsafe class AffinePlanes
     {
         int shift = (block & 7) * 4;
         uint upper = super.W >> shift;
-        uint scale = ((super.Y >> shift) & 15) | ((upper & 3) << 4), minimum = ((super.Z >> shift) & 15) | ((upper & 12) << 2);
+        // Signed, because unsigned integers go through binary64 on their way to binary32.
+        int scale = (int)(((super.Y >> shift) & 15) | ((upper & 3) << 4)), minimum = (int)(((super.Z >> shift) & 15) | ((upper & 12) << 2));
         codes.Scale = Lane.FromHalf(super.X & 0xffff) * scale;
         codes.Minimum = Lane.FromHalf(super.X >> 16) * minimum;
         return codes;
@@ -51,12 +52,15 @@ internal readonly unsafe struct Q4_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new()
     {
-        long place = (row * w.Blocks) + block;
-        BlockCodes codes = NibblePlanes.Halves(Lane.Stream16(memory, w.Quants + (place * 16)));
-        return AffinePlanes.Scaled(codes, Lane.Stream16(memory, w.Super + ((place >> 3) * 16)), block);
-    }
+        A = Lane.Stream16(memory, w.Quants + (place * 16)),
+        B = Lane.Stream16(memory, w.Super + ((place >> 3) * 16)),
+    };
+
+    public BlockCodes Decode(RawBlock raw, int block) => AffinePlanes.Scaled(NibblePlanes.Halves(raw.A), raw.B, block);
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Super: cols / 16);
 
@@ -88,11 +92,17 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new()
     {
-        long place = (row * w.Blocks) + block;
-        BlockCodes codes = NibblePlanes.Halves(Lane.Stream16(memory, w.Quants + (place * 16)));
-        uint fifth = memory.Words[(w.High >> 2) + place];
+        A = Lane.Stream16(memory, w.Quants + (place * 16)),
+        B = Lane.Stream16(memory, w.Super + ((place >> 3) * 16)),
+        C = memory.Words[(w.High >> 2) + place],
+    };
+
+    public BlockCodes Decode(RawBlock raw, int block)
+    {
+        BlockCodes codes = NibblePlanes.Halves(raw.A);
+        uint fifth = raw.C;
         codes.C0 |= (fifth << 4) & Bit;
         codes.C1 |= (fifth << 3) & Bit;
         codes.C2 |= (fifth << 2) & Bit;
@@ -101,8 +111,10 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
         codes.C5 |= (fifth >> 1) & Bit;
         codes.C6 |= (fifth >> 2) & Bit;
         codes.C7 |= (fifth >> 3) & Bit;
-        return AffinePlanes.Scaled(codes, Lane.Stream16(memory, w.Super + ((place >> 3) * 16)), block);
+        return AffinePlanes.Scaled(codes, raw.B, block);
     }
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 8, Super: cols / 16);
 

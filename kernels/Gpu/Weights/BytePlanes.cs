@@ -14,23 +14,27 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new()
     {
-        long place = (row * w.Blocks) + block;
-        Uint4 low = Lane.Stream16(memory, w.Quants + (place * 16)), high = Lane.Stream16(memory, w.High + (place * 16));
-        return new BlockCodes
-        {
-            C0 = low.X,
-            C1 = low.Y,
-            C2 = low.Z,
-            C3 = low.W,
-            C4 = high.X,
-            C5 = high.Y,
-            C6 = high.Z,
-            C7 = high.W,
-            Scale = Lane.FromHalf(memory.Halves[(w.Scales >> 1) + place]),
-        };
-    }
+        A = Lane.Stream16(memory, w.Quants + (place * 16)),
+        B = Lane.Stream16(memory, w.High + (place * 16)),
+        C = memory.Halves[(w.Scales >> 1) + place],
+    };
+
+    public BlockCodes Decode(RawBlock raw, int block) => new()
+    {
+        C0 = raw.A.X,
+        C1 = raw.A.Y,
+        C2 = raw.A.Z,
+        C3 = raw.A.W,
+        C4 = raw.B.X,
+        C5 = raw.B.Y,
+        C6 = raw.B.Z,
+        C7 = raw.B.W,
+        Scale = Lane.FromHalf(raw.C),
+    };
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 2, cols / 16);
 

@@ -16,13 +16,16 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new() { A = Lane.Stream16(memory, w.Quants + (place * 16)), C = memory.Halves[(w.Scales >> 1) + place] };
+
+    public BlockCodes Decode(RawBlock raw, int block)
     {
-        long place = (row * w.Blocks) + block;
-        BlockCodes codes = NibblePlanes.Runs(Lane.Stream16(memory, w.Quants + (place * 16)), Book0, Book1, Book2, Book3);
-        codes.Scale = Lane.FromHalf(memory.Halves[(w.Scales >> 1) + place]);
+        BlockCodes codes = NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3);
+        codes.Scale = Lane.FromHalf(raw.C);
         return codes;
     }
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 
@@ -49,15 +52,21 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new()
     {
-        long place = (row * w.Blocks) + block;
-        BlockCodes codes = NibblePlanes.Runs(
-            Lane.Stream16(memory, w.Quants + (place * 16)), IQ4_NLPlanes.Book0, IQ4_NLPlanes.Book1, IQ4_NLPlanes.Book2, IQ4_NLPlanes.Book3);
-        int scale = (sbyte)memory.Bytes[w.Scales + place];
-        codes.Scale = Lane.FromHalf(memory.Halves[(w.Super >> 1) + (place >> 3)]) * scale;
+        A = Lane.Stream16(memory, w.Quants + (place * 16)),
+        C = memory.Bytes[w.Scales + place],
+        D = memory.Halves[(w.Super >> 1) + (place >> 3)],
+    };
+
+    public BlockCodes Decode(RawBlock raw, int block)
+    {
+        BlockCodes codes = NibblePlanes.Runs(raw.A, IQ4_NLPlanes.Book0, IQ4_NLPlanes.Book1, IQ4_NLPlanes.Book2, IQ4_NLPlanes.Book3);
+        codes.Scale = Lane.FromHalf(raw.D) * ((int)(raw.C << 24) >> 24);
         return codes;
     }
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32, Super: cols / 128);
 
@@ -92,16 +101,19 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new() { A = Lane.Stream16(memory, w.Quants + (place * 16)), C = memory.Bytes[w.Scales + place] };
+
+    public BlockCodes Decode(RawBlock raw, int block)
     {
-        long place = (row * w.Blocks) + block;
-        BlockCodes codes = NibblePlanes.Runs(Lane.Stream16(memory, w.Quants + (place * 16)), Book0, Book1, Book2, Book3);
+        BlockCodes codes = NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3);
 
         // Below 2 the scale is no normal number: bits 21 and 22 of the significand.
-        uint e = memory.Bytes[w.Scales + place];
+        uint e = raw.C;
         codes.Scale = Interop.IntAsFloat(e < 2 ? 0x00200000u << (int)e : (e - 1) << 23);
         return codes;
     }
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32);
 

@@ -77,6 +77,16 @@ internal struct BlockCodes
     public float Minimum;
 }
 
+/// <summary>A block of weights as it was read; what is in it, each format knows. Fields that a format does not use cost nothing.</summary>
+internal struct RawBlock
+{
+    public Uint4 A;
+    public Uint4 B;
+    public uint C;
+    public uint D;
+    public uint E;
+}
+
 /// <summary>How a kernel reads a block format. Implemented by empty structs, so that a kernel is compiled for each.</summary>
 internal interface IBlockFormat
 {
@@ -85,6 +95,17 @@ internal interface IBlockFormat
 
     /// <summary>Whether something is taken off.</summary>
     bool HasMinimum { get; }
+
+    /// <summary>Reads a block, early.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="w">The matrix.</param>
+    /// <param name="place">Blocks before it in the plane: <c>row · blocks + block</c>.</param>
+    RawBlock Read(DeviceMemory memory, DeviceWeights w, long place);
+
+    /// <summary>Decodes what was read.</summary>
+    /// <param name="raw">The block.</param>
+    /// <param name="block">Block of the row.</param>
+    BlockCodes Decode(RawBlock raw, int block);
 
     /// <summary>Reads and decodes a block.</summary>
     /// <param name="memory">The arena.</param>

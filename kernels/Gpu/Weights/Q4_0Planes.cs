@@ -12,14 +12,17 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new() { A = Lane.Stream16(memory, w.Quants + (place * 16)), C = memory.Halves[(w.Scales >> 1) + place] };
+
+    public BlockCodes Decode(RawBlock raw, int block)
     {
-        long place = (row * w.Blocks) + block;
-        BlockCodes codes = NibblePlanes.Halves(Lane.Stream16(memory, w.Quants + (place * 16)));
-        codes.Scale = Lane.FromHalf(memory.Halves[(w.Scales >> 1) + place]);
+        BlockCodes codes = NibblePlanes.Halves(raw.A);
+        codes.Scale = Lane.FromHalf(raw.C);
         codes.Minimum = codes.Scale * 8;
         return codes;
     }
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 

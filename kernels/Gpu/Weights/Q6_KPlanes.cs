@@ -13,13 +13,23 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block)
+    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place)
     {
-        long place = (row * w.Blocks) + block;
-        BlockCodes codes = NibblePlanes.Halves(Lane.Stream16(memory, w.Quants + (place * 16)));
-        uint low = memory.Words[(w.High >> 2) + (2 * place)], high = memory.Words[(w.High >> 2) + (2 * place) + 1];
-        uint scales = memory.Halves[(w.Scales >> 1) + place];
-        float d = Lane.FromHalf(memory.Halves[(w.Super >> 1) + (place >> 3)]);
+        ulong upper = memory.Bytes.Cast<ulong>()[(w.High >> 3) + place];
+        return new RawBlock
+        {
+            A = Lane.Stream16(memory, w.Quants + (place * 16)),
+            C = (uint)upper,
+            D = (uint)(upper >> 32),
+            E = memory.Halves[(w.Scales >> 1) + place] | ((uint)memory.Halves[(w.Super >> 1) + (place >> 3)] << 16),
+        };
+    }
+
+    public BlockCodes Decode(RawBlock raw, int block)
+    {
+        BlockCodes codes = NibblePlanes.Halves(raw.A);
+        uint low = raw.C, high = raw.D, scales = raw.E;
+        float d = Lane.FromHalf(raw.E >> 16);
         codes.C0 = Centred(codes.C0, low << 4);
         codes.C1 = Centred(codes.C1, low << 2);
         codes.C2 = Centred(codes.C2, low);
@@ -32,6 +42,8 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
         codes.UpperScale = d * ((int)(scales << 16) >> 24);
         return codes;
     }
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 4, cols / 16, cols / 128);
 

@@ -21,7 +21,7 @@ public sealed unsafe class GemvOnMachineTests
     [InlineData("MXFP4", 96)]
     public void AProductAsACardComputesIt(string name, int cols)
     {
-        const int Rows = 7, Tokens = 3;
+        const int Rows = 7, Tokens = 3, Warps = 4;
         WeightFormat format = FormatTable.Find(name)!;
         using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
         using DeviceArena arena = new(device, 4 << 20);
@@ -40,11 +40,11 @@ public sealed unsafe class GemvOnMachineTests
         long quants = arena.Offset(arena.Take(2L * Tokens * cols, "bytes")), scales = quants + (Tokens * cols);
         arena.Write<float>(input.Address, x);
         if (matrix.Layout.TakesBytes) PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arena.Tensor(input), quants, scales), 1 + (cols / 64), Tokens, 64);
-        foreach (int tokens in new[] { 1, Tokens })
+        foreach ((int tokens, int shift) in new[] { (1, 0), (1, 1), (1, 2), (Tokens, 0) })
         {
             arena.Write<float>(output.Address, new float[Tokens * Rows]);
-            GemvArguments arguments = new(tokens, arena.Tensor(input), quants, scales, new GemvPart(matrix.Planes, 0, -1, arena.Tensor(output)), default, default);
-            PtxMachine.Run(Kernel(matrix.Layout.Name, tokens), arena, arguments, 2, 1, 64);
+            GemvArguments arguments = new(tokens, arena.Tensor(input), quants, scales, new GemvPart(matrix.Planes, 0, -1, arena.Tensor(output)), default, default, shift);
+            PtxMachine.Run(Kernel(matrix.Layout.Name, tokens), arena, arguments, 2, 1, 32 * Warps);
             float[] y = new float[Tokens * Rows];
             arena.Read<float>(output.Address, y);
             for (int i = 0; i < tokens * Rows; i++)
@@ -56,26 +56,26 @@ public sealed unsafe class GemvOnMachineTests
                     (sum, squares) = (sum + product, squares + (product * product));
                 }
 
-                Assert.True(Math.Abs(sum - y[i]) < 0.03 * Math.Sqrt(squares), $"{y[i]} instead of {sum}, at {i} of {tokens} tokens");
+                Assert.True(Math.Abs(sum - y[i]) < 0.03 * Math.Sqrt(squares), $"{y[i]} instead of {sum}, at {i} of {tokens} tokens, teams of {1 << shift}");
             }
         }
     }
 
     private static Action<DeviceMemory, GemvArguments> Kernel(string layout, int tokens) => layout switch
     {
-        "F16" => tokens == 1 ? FloatGemv<PlainF16, OneToken>.Kernel : FloatGemv<PlainF16, FourTokens>.Kernel,
-        "BF16" => tokens == 1 ? FloatGemv<PlainBF16, OneToken>.Kernel : FloatGemv<PlainBF16, FourTokens>.Kernel,
-        "Q4_0" => Blocks<Q4_0Planes>(tokens),
-        "Q8_0" => Blocks<BytePlanes>(tokens),
-        "Q4_K" => Blocks<Q4_KPlanes>(tokens),
-        "Q5_K" => Blocks<Q5_KPlanes>(tokens),
-        "Q6_K" => Blocks<Q6_KPlanes>(tokens),
-        "IQ4_XS" => Blocks<IQ4_XSPlanes>(tokens),
-        _ => Blocks<MXFP4Planes>(tokens),
+        "F16" => Rows<FloatRow<PlainF16>>(tokens),
+        "BF16" => Rows<FloatRow<PlainBF16>>(tokens),
+        "Q4_0" => Rows<BlockRow<Q4_0Planes>>(tokens),
+        "Q8_0" => Rows<BlockRow<BytePlanes>>(tokens),
+        "Q4_K" => Rows<BlockRow<Q4_KPlanes>>(tokens),
+        "Q5_K" => Rows<BlockRow<Q5_KPlanes>>(tokens),
+        "Q6_K" => Rows<BlockRow<Q6_KPlanes>>(tokens),
+        "IQ4_XS" => Rows<BlockRow<IQ4_XSPlanes>>(tokens),
+        _ => Rows<BlockRow<MXFP4Planes>>(tokens),
     };
 
-    private static Action<DeviceMemory, GemvArguments> Blocks<T>(int tokens)
-        where T : unmanaged, IBlockFormat => tokens == 1 ? BlockGemv<T, OneToken>.Kernel : BlockGemv<T, FourTokens>.Kernel;
+    private static Action<DeviceMemory, GemvArguments> Rows<T>(int tokens)
+        where T : unmanaged, IGemvRow => tokens == 1 ? TokenGemv<T>.Kernel : TokensGemv<T, FourTokens>.Kernel;
 
     private static float[] Values(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
 }

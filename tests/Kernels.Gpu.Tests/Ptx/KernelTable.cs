@@ -43,20 +43,20 @@ internal static partial class KernelTable
         return all;
     }
 
-    // For one token four blocks are under way, 8 byte products each; for several, two blocks, 16 byte products each token.
+    // For one token a piece of four rows is in hand and the next one is being read: 4 · 8 byte products; for several, two rows, 16 byte products each token.
     private static void Blocks<T>(Dictionary<string, KernelRule> all, string name, int loads)
         where T : unmanaged, IBlockFormat
     {
-        all.Add($"Gemv {name} 1", new(BlockGemv<T, OneToken>.Kernel, 96) { Needs = [(WideLoad, 4 * loads), (ByteProduct, 48), (Wide, 4)] });
-        all.Add($"Gemv {name} 2", new(BlockGemv<T, TwoTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 32), (Wide, 4)] });
-        all.Add($"Gemv {name} 4", new(BlockGemv<T, FourTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 64), (Wide, 8)] });
-        all.Add($"Gemv {name} 8", new(BlockGemv<T, EightTokens>.Kernel, 144) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 128), (Wide, 16)] });
+        all.Add($"Gemv {name} 1", new(TokenGemv<BlockRow<T>>.Kernel, 128) { Needs = [(WideLoad, 8 * loads), (ByteProduct, 32), (Wide, 2)] });
+        all.Add($"Gemv {name} 2", new(TokensGemv<BlockRow<T>, TwoTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 32), (Wide, 4)] });
+        all.Add($"Gemv {name} 4", new(TokensGemv<BlockRow<T>, FourTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 64), (Wide, 8)] });
+        all.Add($"Gemv {name} 8", new(TokensGemv<BlockRow<T>, EightTokens>.Kernel, 144) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 128), (Wide, 16)] });
     }
 
     private static void Floats<T>(Dictionary<string, KernelRule> all, string name)
         where T : unmanaged, IFloatFormat
     {
-        all.Add($"Gemv {name} 1", new(FloatGemv<T, OneToken>.Kernel, 96) { Needs = [(WideLoad, 6), (Wide, 3)] });
-        all.Add($"Gemv {name} 8", new(FloatGemv<T, EightTokens>.Kernel, 128) { Needs = [(WideLoad, 2), (Wide, 8)] });
+        all.Add($"Gemv {name} 1", new(TokenGemv<FloatRow<T>>.Kernel, 128) { Needs = [(WideLoad, 8), (Wide, 2)] });
+        all.Add($"Gemv {name} 8", new(TokensGemv<FloatRow<T>, EightTokens>.Kernel, 128) { Needs = [(WideLoad, 2), (Wide, 8)] });
     }
 }

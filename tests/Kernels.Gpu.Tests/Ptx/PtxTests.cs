@@ -16,6 +16,9 @@ public sealed class PtxTests(ITestOutputHelper output)
     {
         KernelRule rule = KernelTable.All[name];
         string ptx = PtxProbe.Compile(rule.Kernel);
+
+        // A tenth of binary32's speed and less: an unsigned integer that becomes a number goes that way.
+        Assert.Equal(0, PtxProbe.Count(ptx, @"\.f64"));
         Assert.All(rule.Needs, need => Assert.True(PtxProbe.Count(ptx, need.Pattern) >= need.Least, $"{PtxProbe.Count(ptx, need.Pattern)} times {need.Pattern}, expected {need.Least}"));
     }
 

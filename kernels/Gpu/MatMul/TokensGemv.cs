@@ -1,0 +1,79 @@
+using ILGPU;
+using Quern.Kernels.Gpu.Weights;
+
+namespace Quern.Kernels.Gpu.MatMul;
+
+/// <summary>
+/// <c>y = x Wᵀ + bias</c> for two to eight tokens, weights read once. A warp computes two rows; its lanes take pieces in turn, so that each load of the warp is 512 bytes on end.
+/// Grid: pairs of rows over warps of a group.
+/// </summary>
+internal static class TokensGemv<TRow, TTokens>
+    where TRow : unmanaged, IGemvRow
+    where TTokens : unmanaged, ITokenCount
+{
+    private const int Rows = TokensGemv.Rows;
+
+    /// <param name="memory">The arena.</param>
+    /// <param name="a">Activations and products.</param>
+    public static void Kernel(DeviceMemory memory, GemvArguments a)
+    {
+        TRow row = default;
+        GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
+        GemvPart part = place.Part;
+        if (place.Row >= part.Weights.Rows) return;
+        int pieces = row.Pieces(part.Weights);
+        long first = (part.FirstRow + place.Row) * pieces, second = place.Row + 1 < part.Weights.Rows ? first + pieces : first;
+        GemvSums sums = default;
+        for (int piece = Group.IdxX & 31; piece < pieces; piece += 32)
+        {
+            RawBlock w0 = row.Read(memory, part.Weights, first + piece), w1 = row.Read(memory, part.Weights, second + piece);
+            GemvActivations x = row.Activations(memory, a, 0, piece, pieces);
+            sums.A0 += row.Dot(w0, x, piece);
+            sums.B0 += row.Dot(w1, x, piece);
+            if (default(TTokens).Count > 1)
+            {
+                x = row.Activations(memory, a, Token(a, 1), piece, pieces);
+                sums.A1 += row.Dot(w0, x, piece);
+                sums.B1 += row.Dot(w1, x, piece);
+            }
+
+            if (default(TTokens).Count > 2)
+            {
+                x = row.Activations(memory, a, Token(a, 2), piece, pieces);
+                sums.A2 += row.Dot(w0, x, piece);
+                sums.B2 += row.Dot(w1, x, piece);
+                x = row.Activations(memory, a, Token(a, 3), piece, pieces);
+                sums.A3 += row.Dot(w0, x, piece);
+                sums.B3 += row.Dot(w1, x, piece);
+            }
+
+            if (default(TTokens).Count > 4)
+            {
+                x = row.Activations(memory, a, Token(a, 4), piece, pieces);
+                sums.A4 += row.Dot(w0, x, piece);
+                sums.B4 += row.Dot(w1, x, piece);
+                x = row.Activations(memory, a, Token(a, 5), piece, pieces);
+                sums.A5 += row.Dot(w0, x, piece);
+                sums.B5 += row.Dot(w1, x, piece);
+                x = row.Activations(memory, a, Token(a, 6), piece, pieces);
+                sums.A6 += row.Dot(w0, x, piece);
+                sums.B6 += row.Dot(w1, x, piece);
+                x = row.Activations(memory, a, Token(a, 7), piece, pieces);
+                sums.A7 += row.Dot(w0, x, piece);
+                sums.B7 += row.Dot(w1, x, piece);
+            }
+        }
+
+        GemvSums.Store<TTokens>(memory, a.Tokens, part, place.Row, sums);
+    }
+
+    // Tokens that are not there repeat the last one.
+    private static int Token(GemvArguments a, int token) => IntrinsicMath.Min(token, a.Tokens - 1);
+}
+
+/// <summary>How that kernel shares rows.</summary>
+internal static class TokensGemv
+{
+    /// <summary>Rows of a warp.</summary>
+    public const int Rows = 2;
+}
