@@ -20,8 +20,16 @@ public sealed unsafe partial class GpuBackend
     {
         ArgumentNullException.ThrowIfNull(gain);
         _rmsNorm ??= new GpuKernel<RmsNormArguments>(_device, Ops.RmsNorm.Kernel);
-        _rmsNorm.Run(
-            _arena.Memory, new RmsNormArguments(Place(x), Place(y), Offset(gain), gain.Length, epsilon), x.Cols / gain.Length, x.Rows, NormThreads(gain.Length));
+        RmsNormArguments arguments = new(Place(x), Place(y), Offset(gain), gain.Length, epsilon);
+        if (x.Cols == gain.Length && _elementwise is not null && _elementwise.TryLast(x.Rows, out ElementwiseArguments before, out _)
+            && before.Kind == (int)ElementwiseKind.Add && before.Y.Is(arguments.X))
+        {
+            // A residual stream is added to and normed in one launch.
+            _elementwise.TakeBack();
+            arguments = new RmsNormArguments(before.A, arguments.Y, arguments.Gain, gain.Length, epsilon) { IsSum = 1, Addend = before.B, Sum = before.Y };
+        }
+
+        _rmsNorm.Run(_arena.Memory, arguments, x.Cols / gain.Length, x.Rows, NormThreads(gain.Length));
     }
 
     /// <inheritdoc/>
@@ -47,8 +55,18 @@ public sealed unsafe partial class GpuBackend
     {
         int threads = Threads(ElementThreads), pairs = angles.Cols / 2;
         _rope ??= new GpuKernel<RopeArguments>(_device, Ops.Rope.Turn);
-        _rope.Run(
-            _arena.Memory, new RopeArguments(Place(x), Place(angles), headLength, pairs, pairing == RopePairing.Interleaved), Groups(Groups(x.Cols, headLength) * pairs, threads), x.Rows, threads);
+        RopeArguments arguments = new(Place(x), Place(angles), headLength, pairs, pairing == RopePairing.Interleaved);
+        int heads = Groups(x.Cols, headLength);
+        if (_rope.TryLast(x.Rows, out RopeArguments before, out _) && before.More.Cols == 0 && before.Angles.Is(arguments.Angles) && before.HeadLength == headLength
+            && before.Interleaved == arguments.Interleaved && before.X.Offset != arguments.X.Offset)
+        {
+            // Queries and keys are turned in one launch.
+            _rope.TakeBack();
+            heads += Groups(before.X.Cols, headLength);
+            arguments = before with { More = arguments.X };
+        }
+
+        _rope.Run(_arena.Memory, arguments, Groups(heads * pairs, threads), x.Rows, threads);
     }
 
     /// <inheritdoc/>
@@ -108,7 +126,7 @@ public sealed unsafe partial class GpuBackend
     /// <summary>A vector as a tensor whose rows are all the same.</summary>
     private static Tensor Repeated(WeightVector vector, Tensor shape) => new(vector.Address, shape.Rows, shape.Cols, 0);
 
-    private int NormThreads(int length) => Threads(length >= 2048 ? 512 : length >= 512 ? 256 : length > 64 ? 64 : GpuDevice.WarpThreads);
+    private int NormThreads(int length) => Threads(length >= 4096 ? 1024 : length >= 2048 ? 512 : length >= 512 ? 256 : length > 64 ? 64 : GpuDevice.WarpThreads);
 
     /// <summary>The frequencies of a table as fractions of a revolution, on the device: see <see cref="RopeAnglesArguments"/>.</summary>
     private long Revolutions(RopeTable table)

@@ -91,9 +91,7 @@ public sealed unsafe partial class GpuBackend
             long count = (long)x.Rows * x.Cols;
             nint place = _bytes.Require(count + (count / 4));
             (prepared.HasBytes, prepared.Quants, prepared.Scales) = (true, _arena.Offset(place), _arena.Offset(place) + count);
-            int threads = Threads(8 * GpuDevice.WarpThreads);
-            _quantise ??= new GpuKernel<QuantiseArguments>(_device, QuantiseActivations.Kernel);
-            _quantise.Run(_arena.Memory, new QuantiseArguments(Place(x), prepared.Quants, prepared.Scales), Groups(x.Cols / 32, threads / GpuDevice.WarpThreads), x.Rows, threads);
+            Quantise(Place(x), x.Rows, new QuantisedPlaces(prepared.Quants, prepared.Scales));
         }
 
         if (bytes || prepared.HasFloats) return;
@@ -110,6 +108,28 @@ public sealed unsafe partial class GpuBackend
         }
 
         prepared.X = source;
+    }
+
+    /// <summary>Makes bytes of activations: in the launch that makes these, where it was the last one and was put off.</summary>
+    private void Quantise(DeviceTensor x, int rows, QuantisedPlaces places)
+    {
+        if (_rmsNorm is not null && _rmsNorm.TryLast(rows, out RmsNormArguments norm, out int groups) && groups == 1 && norm.Y.Is(x) && norm.Bytes.Are == 0)
+        {
+            _rmsNorm.TakeBack();
+            _rmsNorm.Run(_arena.Memory, norm with { Bytes = places }, 1, rows, NormThreads(norm.Length));
+            return;
+        }
+
+        if (_elementwise is not null && _elementwise.TryLast(rows, out ElementwiseArguments made, out groups) && made.Y.Is(x) && made.Bytes.Are == 0)
+        {
+            _elementwise.TakeBack();
+            _elementwise.Run(_arena.Memory, made with { Bytes = places }, groups, rows, Threads(ElementThreads));
+            return;
+        }
+
+        int threads = Threads(8 * GpuDevice.WarpThreads);
+        _quantise ??= new GpuKernel<QuantiseArguments>(_device, QuantiseActivations.Kernel);
+        _quantise.Run(_arena.Memory, new QuantiseArguments(x, places), Groups(x.Cols / 32, threads / GpuDevice.WarpThreads), rows, threads);
     }
 
     /// <summary>Activations in the forms that were asked for.</summary>

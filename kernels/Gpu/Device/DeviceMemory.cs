@@ -38,6 +38,9 @@ internal readonly struct DeviceTensor(long offset, int cols, int stride)
     /// <summary>Values from the beginning of a row to the next one's.</summary>
     public readonly int Stride = stride;
 
+    /// <summary>Whether both are the same values.</summary>
+    public bool Is(DeviceTensor other) => Offset == other.Offset && Cols == other.Cols && Stride == other.Stride;
+
     /// <summary>Index of the first value of a row in <see cref="DeviceMemory.Floats"/>.</summary>
     public long Row(int row) => (Offset >> 2) + ((long)row * Stride);
 }

@@ -25,6 +25,19 @@ internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> ker
         else Launch(memory, shape, arguments);
     }
 
+    /// <summary>What the last launch was given, where it is one of this kernel that was put off, so that the next operation may do its work too.</summary>
+    /// <param name="rows">Groups along y that it must have.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="groups">Its groups along x.</param>
+    public bool TryLast(int rows, out T arguments, out int groups)
+    {
+        (arguments, groups) = (default, 0);
+        return device.Steps is { IsListening: true } steps && steps.Launches.TryLast(this, rows, out arguments, out groups);
+    }
+
+    /// <summary>Takes that launch back.</summary>
+    public void TakeBack() => device.Steps!.Launches.RemoveLast();
+
     void IListedKernel.Launch(in DeviceMemory memory, LaunchShape shape, ReadOnlySpan<byte> arguments) => Launch(memory, shape, MemoryMarshal.Read<T>(arguments));
 
     private void Launch(in DeviceMemory memory, LaunchShape shape, in T arguments)

@@ -46,6 +46,25 @@ internal sealed class LaunchList
         Memory = memory;
     }
 
+    /// <summary>The arguments of the last launch, if it is one of that kernel with so many rows of groups.</summary>
+    public bool TryLast<T>(IListedKernel kernel, int rows, out T arguments, out int groups)
+        where T : unmanaged
+    {
+        (arguments, groups) = (default, 0);
+        if (_launches.Count == 0) return false;
+        (IListedKernel last, LaunchShape shape, int start, _) = _launches[^1];
+        if (!ReferenceEquals(last, kernel) || shape.Rows != rows) return false;
+        (arguments, groups) = (MemoryMarshal.Read<T>(_bytes.AsSpan(start)), shape.Groups);
+        return true;
+    }
+
+    /// <summary>Takes the last launch off.</summary>
+    public void RemoveLast()
+    {
+        _used = _launches[^1].Start;
+        _launches.RemoveAt(_launches.Count - 1);
+    }
+
     /// <summary>Launches everything.</summary>
     public void Run()
     {

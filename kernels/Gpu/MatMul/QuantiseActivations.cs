@@ -2,21 +2,29 @@ using ILGPU;
 
 namespace Quern.Kernels.Gpu.MatMul;
 
-/// <summary>Arguments of <see cref="QuantiseActivations"/>.</summary>
-internal readonly struct QuantiseArguments(DeviceTensor x, long quants, long scales)
+/// <summary>Where activations go in bytes.</summary>
+internal readonly struct QuantisedPlaces(long quants, long scales)
 {
-    public readonly DeviceTensor X = x;
-
     /// <summary>Byte offset of [tokens, cols] signed bytes.</summary>
     public readonly long Quants = quants;
 
-    /// <summary>Byte offset of [tokens, cols / 32] pairs of words.</summary>
+    /// <summary>Byte offset of [tokens, cols / 32] pairs of words: binary32 scale, then two 16-bit sums, of the first and last sixteen bytes of the block.</summary>
     public readonly long Scales = scales;
+
+    /// <summary>1; 0 of the default, which is nowhere.</summary>
+    public readonly int Are = 1;
+}
+
+/// <summary>Arguments of <see cref="QuantiseActivations"/>.</summary>
+internal readonly struct QuantiseArguments(DeviceTensor x, QuantisedPlaces places)
+{
+    public readonly DeviceTensor X = x;
+    public readonly QuantisedPlaces Places = places;
 }
 
 /// <summary>
 /// Activations as signed bytes, 32 with a scale: <c>x[i] ≈ d · q[i]</c>, d the largest magnitude over 127; and the sums of each half of a block, for formats that take something off.
-/// A warp a block: grid (blocks of a row over warps of a group, tokens).
+/// A warp a block: grid (blocks of a row over warps of a group, tokens). Kernels that make activations do the same as they write them (<see cref="Block"/>).
 /// Source: Dettmers et al. 2022, arXiv 2208.07339, section 2 (absmax quantisation), here in blocks.
 /// </summary>
 internal static class QuantiseActivations
@@ -25,9 +33,16 @@ internal static class QuantiseActivations
     /// <param name="a">x, and where to.</param>
     public static void Kernel(DeviceMemory memory, QuantiseArguments a)
     {
-        int block = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), blocks = a.X.Cols >> 5, lane = Group.IdxX & 31;
+        int block = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), blocks = a.X.Cols >> 5;
         if (block >= blocks) return;
-        float value = memory.Floats[a.X.Row(Grid.IdxY) + (block * 32) + lane];
+        float value = memory.Floats[a.X.Row(Grid.IdxY) + (block * 32) + (Group.IdxX & 31)];
+        Block(memory, a.Places, ((long)Grid.IdxY * blocks) + block, value);
+    }
+
+    /// <summary>Quantises the values that the lanes of a warp have; all take part.</summary>
+    public static void Block(DeviceMemory memory, QuantisedPlaces places, long block, float value)
+    {
+        int lane = Group.IdxX & 31;
         float most = Lane.WarpMax(IntrinsicMath.Abs(value));
         float scale = most / 127f, inverse = most > 0 ? 127f / most : 0f;
         int q = Lane.Round(value * inverse);
@@ -37,10 +52,9 @@ internal static class QuantiseActivations
         sum += Warp.ShuffleXor(sum, 2);
         sum += Warp.ShuffleXor(sum, 1);
         int other = Warp.ShuffleXor(sum, 16);
-        long place = ((long)Grid.IdxY * blocks) + block;
-        memory.Bytes[a.Quants + (place * 32) + lane] = (byte)q;
+        memory.Bytes[places.Quants + (block * 32) + lane] = (byte)q;
         if (lane != 0) return;
-        memory.Floats[(a.Scales >> 2) + (place * 2)] = scale;
-        memory.Ints[(a.Scales >> 2) + (place * 2) + 1] = (sum & 0xffff) | (other << 16);
+        memory.Floats[(places.Scales >> 2) + (block * 2)] = scale;
+        memory.Ints[(places.Scales >> 2) + (block * 2) + 1] = (sum & 0xffff) | (other << 16);
     }
 }

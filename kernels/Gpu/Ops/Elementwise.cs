@@ -1,4 +1,5 @@
 using ILGPU;
+using Quern.Kernels.Gpu.MatMul;
 
 namespace Quern.Kernels.Gpu.Ops;
 
@@ -40,6 +41,9 @@ internal readonly struct ElementwiseArguments(ElementwiseKind kind, int activati
     public readonly DeviceTensor B = b;
     public readonly DeviceTensor C = c;
     public readonly DeviceTensor Y = y;
+
+    /// <summary>Where y goes in bytes besides.</summary>
+    public QuantisedPlaces Bytes { get; init; }
 }
 
 /// <summary>Operations value by value; the destination may be a source. Grid: (columns over threads of a group, rows).</summary>
@@ -62,5 +66,6 @@ internal static class Elementwise
         else if (a.Kind == (int)ElementwiseKind.SoftCap) y = a.P * Activations.Tanh(x / a.P);
         else y = x + ((floats[a.B.Row(row) + col] - x) * floats[a.C.Row(row) + col]);
         floats[a.Y.Row(row) + col] = y;
+        if (a.Bytes.Are != 0) QuantiseActivations.Block(memory, a.Bytes, ((long)row * (a.Y.Cols >> 5)) + (col >> 5), y);
     }
 }

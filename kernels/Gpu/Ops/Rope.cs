@@ -26,6 +26,9 @@ internal readonly struct RopeArguments(DeviceTensor x, DeviceTensor angles, int 
 
     /// <summary>1 where neighbours are turned, 0 where halves.</summary>
     public readonly int Interleaved = interleaved ? 1 : 0;
+
+    /// <summary>More heads to be turned by the same angles, or nothing.</summary>
+    public DeviceTensor More { get; init; }
 }
 
 /// <summary>Rotary encodings. Source: Su et al. 2021, arXiv 2104.09864.</summary>
@@ -50,15 +53,17 @@ internal static class Rope
         memory.Floats[row + a.Pairs + pair] = XMath.Sin(angle) * a.Magnitude;
     }
 
-    /// <summary>Turns the pairs of every head in place. Grid: (heads × pairs over threads, rows).</summary>
+    /// <summary>Turns the pairs of every head in place, of one tensor or two. Grid: (heads × pairs over threads, rows).</summary>
     public static void Turn(DeviceMemory memory, RopeArguments a)
     {
-        int item = (Grid.IdxX * Group.DimX) + Group.IdxX, head = item / a.Pairs, pair = item - (head * a.Pairs), first = head * a.HeadLength;
-        first += a.Interleaved != 0 ? 2 * pair : pair;
-        int second = a.Interleaved != 0 ? first + 1 : first + a.Pairs;
-        if (head * a.HeadLength >= a.X.Cols) return;
+        int item = (Grid.IdxX * Group.DimX) + Group.IdxX, head = item / a.Pairs, pair = item - (head * a.Pairs), heads = (a.X.Cols + a.HeadLength - 1) / a.HeadLength;
+        bool isMore = head >= heads;
+        DeviceTensor x = isMore ? a.More : a.X;
+        if (isMore) head -= heads;
+        int first = (head * a.HeadLength) + (a.Interleaved != 0 ? 2 * pair : pair), second = a.Interleaved != 0 ? first + 1 : first + a.Pairs;
+        if (head * a.HeadLength >= x.Cols) return;
         ArrayView<float> floats = memory.Floats;
-        long row = a.X.Row(Grid.IdxY), angles = a.Angles.Row(Grid.IdxY);
+        long row = x.Row(Grid.IdxY), angles = a.Angles.Row(Grid.IdxY);
         float cos = floats[angles + pair], sin = floats[angles + a.Pairs + pair], u = floats[row + first], v = floats[row + second];
         floats[row + first] = (u * cos) - (v * sin);
         floats[row + second] = (u * sin) + (v * cos);

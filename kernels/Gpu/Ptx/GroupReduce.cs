@@ -16,9 +16,8 @@ internal static class GroupReduce
         Group.Barrier();
         if (Group.IdxX % GpuDevice.WarpThreads == 0) parts[Group.IdxX / GpuDevice.WarpThreads] = value;
         Group.Barrier();
-        float sum = 0;
-        for (int i = 0; i < Group.DimX / GpuDevice.WarpThreads; i++) sum += parts[i];
-        return sum;
+        int lane = Group.IdxX % GpuDevice.WarpThreads;
+        return Lane.WarpSum(lane < Group.DimX / GpuDevice.WarpThreads ? parts[lane] : 0f);
     }
 
     /// <summary>The maximum, in every thread.</summary>
@@ -30,8 +29,7 @@ internal static class GroupReduce
         Group.Barrier();
         if (Group.IdxX % GpuDevice.WarpThreads == 0) parts[Group.IdxX / GpuDevice.WarpThreads] = value;
         Group.Barrier();
-        float most = parts[0];
-        for (int i = 1; i < Group.DimX / GpuDevice.WarpThreads; i++) most = IntrinsicMath.Max(most, parts[i]);
-        return most;
+        int lane = Group.IdxX % GpuDevice.WarpThreads;
+        return Lane.WarpMax(parts[lane < Group.DimX / GpuDevice.WarpThreads ? lane : 0]);
     }
 }

@@ -1,4 +1,3 @@
-using ILGPU.Runtime;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Cpu.Formats;
 using Quern.Kernels.Gpu.Graphs;
@@ -110,28 +109,5 @@ public sealed unsafe class StepGraphTests
         {
             if (System.Runtime.InteropServices.MemoryMarshal.Read<DeviceTensor>(arguments).Offset == shape.Groups) Launched++;
         }
-    }
-
-    private sealed class StandIn : IGraphDriver
-    {
-        private readonly List<LaunchList> _graphs = [];
-
-        public int Launched { get; private set; }
-
-        public int Destroyed { get; private set; }
-
-        public nint Capture(AcceleratorStream stream, LaunchList launches)
-        {
-            _graphs.Add(launches);
-            return _graphs.Count;
-        }
-
-        public void Launch(nint graph, AcceleratorStream stream)
-        {
-            Launched++;
-            _graphs[(int)graph - 1].Run();
-        }
-
-        public void Destroy(nint graph) => Destroyed++;
     }
 }

@@ -39,7 +39,7 @@ public sealed unsafe class GemvOnMachineTests
         Tensor input = new(arena.Take(Tokens * cols * sizeof(float), "x"), Tokens, cols, cols), output = new(arena.Take(Tokens * Rows * sizeof(float), "y"), Tokens, Rows, Rows);
         long quants = arena.Offset(arena.Take(2L * Tokens * cols, "bytes")), scales = quants + (Tokens * cols);
         arena.Write<float>(input.Address, x);
-        if (matrix.Layout.TakesBytes) PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arena.Tensor(input), quants, scales), 1 + (cols / 64), Tokens, 64);
+        if (matrix.Layout.TakesBytes) PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arena.Tensor(input), new QuantisedPlaces(quants, scales)), 1 + (cols / 64), Tokens, 64);
         foreach ((int tokens, int shift) in new[] { (1, 0), (1, 1), (1, 2), (Tokens, 0) })
         {
             arena.Write<float>(output.Address, new float[Tokens * Rows]);

@@ -24,7 +24,7 @@ internal static partial class KernelTable
     {
         Dictionary<string, KernelRule> all = new()
         {
-            ["RmsNorm"] = new(RmsNorm.Kernel, 40),
+            ["RmsNorm"] = new(RmsNorm.Kernel, 64),
             ["QuantiseActivations"] = new(QuantiseActivations.Kernel, 40),
         };
         Blocks<Q4_0Planes>(all, "Q4_0", 1);
