@@ -12,7 +12,7 @@ namespace Quern.Benchmarks.Gpu;
 /// <summary>A device with a back end, a clock and a page of results.</summary>
 internal sealed unsafe class GpuBench : IDisposable
 {
-    private const long ToyBytes = 64L << 20;
+    private const long ToyBytes = 64L << 20, Bytes = 8L << 30;
     private readonly TextWriter _page;
 
     public GpuBench(GpuKind kind, bool isToy, long memoryBytes, TextWriter page)
@@ -35,8 +35,8 @@ internal sealed unsafe class GpuBench : IDisposable
     /// <summary>Operations a second of products on tensor cores from registers; 0 where there are none.</summary>
     public double TensorRate { get; set; }
 
-    /// <summary>The same device with nothing on it, all of its free memory at hand.</summary>
-    public GpuBench Fresh() => new(Device.Kind, IsToy, IsToy ? ToyBytes : 0, _page) { CopyRate = CopyRate, TensorRate = TensorRate };
+    /// <summary>The same device with nothing on it.</summary>
+    public GpuBench Fresh() => new(Device.Kind, IsToy, IsToy ? ToyBytes : Bytes, _page) { CopyRate = CopyRate, TensorRate = TensorRate };
 
     /// <summary>Writes a line to the page and to the console.</summary>
     public void Line(string text)

@@ -18,15 +18,16 @@ internal static class GpuNumbers
     private static readonly string[] Formats = ["F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS", "MXFP4"];
 
     /// <summary>
-    /// <c>gpu [--toy] [--device cuda|opencl|simulated] [--only tokens,prompts,attention,steps] [--out FOLDER]</c>; <c>QUERN_GPU</c> names the device too. With <c>--only</c> nothing is
-    /// written to the folder.
+    /// <c>gpu [--toy] [--device cuda|opencl|simulated] [--only tokens,prompts,attention,steps] [--weights Q8_0,Q4_K] [--out FOLDER]</c>; <c>QUERN_GPU</c> names the device
+    /// too. With <c>--only</c> or <c>--weights</c> nothing is written to the folder.
     /// </summary>
     public static int Print(string[] args)
     {
         bool isToy = args.Contains("--toy");
         string name = Option(args, "--device") ?? Environment.GetEnvironmentVariable("QUERN_GPU") ?? "cuda";
         GpuKind kind = name switch { "cuda" => GpuKind.Cuda, "opencl" => GpuKind.OpenCl, "simulated" => GpuKind.Simulated, _ => throw new ArgumentException($"--device is cuda, opencl or simulated, not '{name}'") };
-        string[]? only = Option(args, "--only")?.Split(',');
+        string[]? only = Option(args, "--only")?.Split(','), weights = Option(args, "--weights")?.Split(',');
+        string[] formats = weights ?? Formats;
         using StringWriter page = new(CultureInfo.InvariantCulture);
         string card;
         try
@@ -37,12 +38,12 @@ internal static class GpuNumbers
             bench.Line("");
             bench.Line(string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-dd}, .NET {Environment.Version}{(isToy ? ", toy sizes: numbers mean nothing" : "")}"));
             Limits(bench);
-            if (Wants("tokens")) Tokens(bench);
-            if (Wants("prompts")) Prompts(bench);
+            if (Wants("tokens")) Tokens(bench, formats);
+            if (Wants("prompts")) Prompts(bench, formats);
             if (Wants("attention")) GpuAttentionNumbers.Print(bench);
-            if (!Wants("steps")) return 0;
-            foreach (string format in isToy ? ["Q8_0"] : new[] { "F16", "Q8_0", "Q4_K" }) Step(bench, format);
-            if (only is not null) return 0;
+            foreach (string format in weights ?? (isToy ? ["Q8_0"] : ["F16", "Q8_0", "Q4_K"]))
+                if (Wants("steps")) Step(bench, format);
+            if (only is not null || weights is not null) return 0;
         }
         catch (GpuException error)
         {
@@ -81,7 +82,7 @@ internal static class GpuNumbers
         bench.Line(string.Create(CultureInfo.InvariantCulture, $"A copy moves {bench.CopyRate / 1e12:f2} TB/s (read and written); bfloat16 products by mma.sync from registers: {bench.TensorRate / 1e12:f0} TFLOP/s."));
     }
 
-    private static void Tokens(GpuBench bench)
+    private static void Tokens(GpuBench bench, string[] formats)
     {
         (int rows, int cols) = bench.IsToy ? (8, 256) : (14336, 4096);
         bench.Line("");
@@ -89,7 +90,7 @@ internal static class GpuNumbers
         bench.Line("");
         bench.Line("| weights | µs | GB/s | of a copy |");
         bench.Line("| --- | ---: | ---: | ---: |");
-        foreach (string name in Formats)
+        foreach (string name in formats)
         {
             using GpuBench own = bench.Fresh();
             WeightFormat format = FormatTable.Find(name)!;
@@ -103,7 +104,7 @@ internal static class GpuNumbers
         }
     }
 
-    private static void Prompts(GpuBench bench)
+    private static void Prompts(GpuBench bench, string[] formats)
     {
         (int n, int rows, int cols) = bench.IsToy ? (20, 8, 256) : (512, 28672, 4096);
         bench.Line("");
@@ -111,7 +112,7 @@ internal static class GpuNumbers
         bench.Line("");
         bench.Line("| weights | µs | TFLOP/s | of the tensor peak |");
         bench.Line("| --- | ---: | ---: | ---: |");
-        foreach (string name in Formats)
+        foreach (string name in formats)
         {
             using GpuBench own = bench.Fresh();
             WeightMatrix matrix = own.Matrix("w", FormatTable.Find(name)!, rows, cols);
