@@ -63,13 +63,12 @@ public sealed unsafe partial class GpuBackend
             int tokens = Math.Min(WeightKernels.MostTokens, x.Rows - token);
 
             // In exact mode sums must not depend on how many tokens there are.
-            int kind = Mode == ComputeMode.Exact ? WeightKernels.MostTokens : tokens, rows = kind == 1 ? TokenGemv.Rows : TokensGemv.Rows, shift = 0, units = 0;
-            if (kind == 1) shift = TokenGemv.TeamShift(layout.Pieces(x.Cols), warps);
-            foreach (Product product in products) units += Groups(product.Weights.Rows, rows);
+            int kind = Mode == ComputeMode.Exact ? WeightKernels.MostTokens : tokens, units = 0;
+            foreach (Product product in products) units += Groups(product.Weights.Rows, TokensGemv.Rows);
             GemvArguments arguments = new(
                 tokens, x.Floats(token), x.Quants + ((long)token * x.Cols), x.Scales + ((long)token * x.Cols / 4),
-                Part(products, 0, token, firstRow), Part(products, 1, token, firstRow), Part(products, 2, token, firstRow), shift);
-            Kernels(layout).Gemv(kind).Run(_arena.Memory, arguments, Groups(units, warps >> shift), 1, threads);
+                Part(products, 0, token, firstRow), Part(products, 1, token, firstRow), Part(products, 2, token, firstRow));
+            Kernels(layout).Gemv(kind).Run(_arena.Memory, arguments, Groups(units, warps), 1, threads);
         }
     }
 

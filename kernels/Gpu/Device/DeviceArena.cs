@@ -15,6 +15,9 @@ internal sealed class DeviceArena : IDisposable
     private const int Alignment = 256;
     private const int StagingBytes = 4 << 20;
     private const long NoAddress = 4096;
+
+    // Kernels may read, and not use, so much behind the last piece.
+    private const long Behind = 8192;
     private readonly GpuDevice _device;
     private readonly MemoryBuffer1D<byte, Stride1D.Dense> _buffer;
     private readonly PageLockedArray1D<byte> _staging;
@@ -29,7 +32,7 @@ internal sealed class DeviceArena : IDisposable
         bytes = Aligned(bytes);
         try
         {
-            _buffer = device.Accelerator.Allocate1D<byte>(bytes);
+            _buffer = device.Accelerator.Allocate1D<byte>(bytes + Behind);
         }
         catch (Exception error) when (error is not GpuException)
         {

@@ -48,8 +48,8 @@ internal static class ExpertProducts<TRow>
         float one = 0, two = 0;
         for (int piece = lane; piece < pieces; piece += 32)
         {
-            RawBlock w0 = row.Read(memory, a.Weights, first + piece), w1 = row.Read(memory, a.Weights, second + piece);
-            GemvActivations b = row.Activations(memory, x, source, piece, pieces);
+            RawBlock w0 = row.Read(memory, row.At(memory, a.Weights, first + piece), 0), w1 = row.Read(memory, row.At(memory, a.Weights, second + piece), 0);
+            GemvActivations b = row.Read(memory, row.Activations(memory, x, source, piece, pieces), 0);
             one += row.Dot(w0, b, piece);
             two += row.Dot(w1, b, piece);
         }

@@ -22,7 +22,7 @@ internal readonly struct GemvPart(DeviceWeights weights, long firstRow, long bia
 /// Up to three products of the same activations. Activations are binary32 (<see cref="X"/>), or signed bytes in blocks of 32 (<see cref="Quants"/>, <see cref="Scales"/>) made by
 /// <see cref="QuantiseActivations"/>.
 /// </summary>
-internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, long scales, GemvPart first, GemvPart second, GemvPart third, int teamShift = 0)
+internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, long scales, GemvPart first, GemvPart second, GemvPart third)
 {
     /// <summary>Rows of x, at most as many as the kernel is made for.</summary>
     public readonly int Tokens = tokens;
@@ -38,9 +38,6 @@ internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, 
     public readonly GemvPart First = first;
     public readonly GemvPart Second = second;
     public readonly GemvPart Third = third;
-
-    /// <summary>Logarithm of the number of warps that share rows, of the kernel for one token.</summary>
-    public readonly int TeamShift = teamShift;
 
     /// <summary>Where a unit of so many rows is, counted over all products; behind the last unit of the last product there is none.</summary>
     public GemvPlace Find(int unit, int rows)

@@ -19,20 +19,48 @@ internal struct GemvActivations
     public int Sums;
 }
 
-/// <summary>A row of weights as lanes of a warp take it apart: in pieces of 16 bytes and what belongs to them. Implemented by empty structs, so that a kernel is compiled for each.</summary>
+/// <summary>Addresses of a token's activations for a piece.</summary>
+internal struct ActivationAddress
+{
+    public ulong A;
+    public ulong B;
+}
+
+/// <summary>
+/// A row of weights as lanes of a warp take it apart: in pieces of 16 bytes and what belongs to them, each lane two pieces that are 32 apart, then those 64 further. Implemented by empty
+/// structs, so that a kernel is compiled for each. Pieces up to 63 behind a row may be read, and are not used.
+/// </summary>
 internal interface IGemvRow
 {
     /// <summary>Pieces of a row.</summary>
     int Pieces(DeviceWeights w);
 
-    /// <summary>Reads a piece, early.</summary>
+    /// <summary>Where a row is.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="w">The matrix.</param>
     /// <param name="place">Pieces before it in the plane: <c>row · pieces + piece</c>.</param>
-    RawBlock Read(DeviceMemory memory, DeviceWeights w, long place);
+    RowAddress At(DeviceMemory memory, DeviceWeights w, long place);
+
+    /// <summary>The same, 64 pieces further.</summary>
+    RowAddress Next(RowAddress row);
+
+    /// <summary>Reads a piece, early.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="row">Where it is.</param>
+    /// <param name="ahead">0, or 1 for the piece 32 further.</param>
+    RawBlock Read(DeviceMemory memory, RowAddress row, int ahead);
+
+    /// <summary>Where a token's activations are.</summary>
+    ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces);
+
+    /// <summary>The same, 64 pieces further.</summary>
+    ActivationAddress Next(ActivationAddress x);
 
     /// <summary>A token's activations for a piece.</summary>
-    GemvActivations Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces);
+    /// <param name="memory">The arena.</param>
+    /// <param name="x">Where they are.</param>
+    /// <param name="ahead">0, or 1 for the piece 32 further.</param>
+    GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead);
 
     /// <summary>The product of a piece and activations.</summary>
     float Dot(RawBlock raw, GemvActivations x, int piece);
@@ -44,20 +72,40 @@ internal readonly struct BlockRow<T> : IGemvRow
 {
     public int Pieces(DeviceWeights w) => w.Blocks;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => default(T).Read(memory, w, place);
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => default(T).At(memory, w, place);
 
-    public GemvActivations Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces)
+    public RowAddress Next(RowAddress row) => default(T).Next(row);
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => default(T).Read(memory, row, ahead);
+
+    public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces)
     {
         long place = ((long)token * pieces) + piece;
-        ArrayView<Uint4> bytes = memory.Bytes.Cast<Uint4>();
-        ulong scale = memory.Bytes.Cast<ulong>()[(a.Scales >> 3) + place];
-        return new GemvActivations { Low = bytes[(a.Quants >> 4) + (place * 2)], High = bytes[(a.Quants >> 4) + (place * 2) + 1], D = Interop.IntAsFloat((uint)scale), Sums = (int)(scale >> 32) };
+        return new ActivationAddress { A = memory.Address + (ulong)(a.Quants + (place * 32)), B = memory.Address + (ulong)(a.Scales + (place * 8)) };
     }
+
+    public ActivationAddress Next(ActivationAddress x) => new() { A = x.A + 2048, B = x.B + 512 };
+
+    public GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead) => new()
+    {
+        Low = Lane.Load16(memory, x.A + (1024UL * (uint)ahead)),
+        High = Lane.Load16(memory, x.A + 16 + (1024UL * (uint)ahead)),
+        D = Interop.IntAsFloat(Lane.Word(memory, x.B + (256UL * (uint)ahead))),
+        Sums = (int)Lane.Word(memory, x.B + 4 + (256UL * (uint)ahead)),
+    };
 
     public float Dot(RawBlock raw, GemvActivations x, int piece)
     {
-        BlockCodes w = default(T).Decode(raw, piece);
-        int low = Lane.Dp4a(w.C3, x.Low.W, Lane.Dp4a(w.C2, x.Low.Z, Lane.Dp4a(w.C1, x.Low.Y, Lane.Dp4a(w.C0, x.Low.X, 0))));
+        BlockCodes w = default(T).Quick(raw, piece);
+        int low = Lane.Dp4a(w.C3, x.Low.W, Lane.Dp4a(w.C2, x.Low.Z, Lane.Dp4a(w.C1, x.Low.Y, Lane.Dp4a(w.C0, x.Low.X, 0)))), sums = ((x.Sums << 16) >> 16) + (x.Sums >> 16);
+        if (default(T).HasQuickCodes)
+        {
+            int upper = Lane.Dp4aUnsigned(w.C7, x.High.W, Lane.Dp4aUnsigned(w.C6, x.High.Z, Lane.Dp4aUnsigned(w.C5, x.High.Y, Lane.Dp4aUnsigned(w.C4, x.High.X, 16 * low))));
+            float sixteen = w.Scale * upper;
+            if (default(T).HasMinimum) sixteen -= w.Minimum * (16 * sums);
+            return x.D * 0.0625f * sixteen;
+        }
+
         float product;
         if (default(T).HasTwoScales)
         {
@@ -70,7 +118,7 @@ internal readonly struct BlockRow<T> : IGemvRow
             product = w.Scale * all;
         }
 
-        if (default(T).HasMinimum) product -= w.Minimum * (((x.Sums << 16) >> 16) + (x.Sums >> 16));
+        if (default(T).HasMinimum) product -= w.Minimum * sums;
         return x.D * product;
     }
 }
@@ -81,14 +129,22 @@ internal readonly struct FloatRow<T> : IGemvRow
 {
     public int Pieces(DeviceWeights w) => (w.Cols + default(T).Values - 1) / default(T).Values;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new() { A = Lane.Stream16(memory, w.Quants + (place * 16)) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)) };
 
-    public GemvActivations Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces)
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)) };
+
+    public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces) =>
+        new() { A = memory.Address + (ulong)((a.X.Row(token) * 4) + ((long)piece * default(T).Values * 4)) };
+
+    public ActivationAddress Next(ActivationAddress x) => new() { A = x.A + (256UL * (uint)default(T).Values) };
+
+    public GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead)
     {
-        ArrayView<Uint4> words = memory.Bytes.Cast<Uint4>();
-        long place = a.X.Row(token) >> 2;
-        if (default(T).Values == 4) return new GemvActivations { Low = words[place + piece] };
-        return new GemvActivations { Low = words[place + (2 * piece)], High = words[place + (2 * piece) + 1] };
+        ulong place = x.A + (128UL * (uint)default(T).Values * (uint)ahead);
+        if (default(T).Values == 4) return new GemvActivations { Low = Lane.Load16(memory, place) };
+        return new GemvActivations { Low = Lane.Load16(memory, place), High = Lane.Load16(memory, place + 16) };
     }
 
     public float Dot(RawBlock raw, GemvActivations activations, int piece)

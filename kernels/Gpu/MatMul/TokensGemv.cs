@@ -26,39 +26,39 @@ internal static class TokensGemv<TRow, TTokens>
         GemvSums sums = default;
         for (int piece = Group.IdxX & 31; piece < pieces; piece += 32)
         {
-            RawBlock w0 = row.Read(memory, part.Weights, first + piece), w1 = row.Read(memory, part.Weights, second + piece);
-            GemvActivations x = row.Activations(memory, a, 0, piece, pieces);
+            RawBlock w0 = row.Read(memory, row.At(memory, part.Weights, first + piece), 0), w1 = row.Read(memory, row.At(memory, part.Weights, second + piece), 0);
+            GemvActivations x = row.Read(memory, row.Activations(memory, a, 0, piece, pieces), 0);
             sums.A0 += row.Dot(w0, x, piece);
             sums.B0 += row.Dot(w1, x, piece);
             if (default(TTokens).Count > 1)
             {
-                x = row.Activations(memory, a, Token(a, 1), piece, pieces);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 1), piece, pieces), 0);
                 sums.A1 += row.Dot(w0, x, piece);
                 sums.B1 += row.Dot(w1, x, piece);
             }
 
             if (default(TTokens).Count > 2)
             {
-                x = row.Activations(memory, a, Token(a, 2), piece, pieces);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 2), piece, pieces), 0);
                 sums.A2 += row.Dot(w0, x, piece);
                 sums.B2 += row.Dot(w1, x, piece);
-                x = row.Activations(memory, a, Token(a, 3), piece, pieces);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 3), piece, pieces), 0);
                 sums.A3 += row.Dot(w0, x, piece);
                 sums.B3 += row.Dot(w1, x, piece);
             }
 
             if (default(TTokens).Count > 4)
             {
-                x = row.Activations(memory, a, Token(a, 4), piece, pieces);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 4), piece, pieces), 0);
                 sums.A4 += row.Dot(w0, x, piece);
                 sums.B4 += row.Dot(w1, x, piece);
-                x = row.Activations(memory, a, Token(a, 5), piece, pieces);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 5), piece, pieces), 0);
                 sums.A5 += row.Dot(w0, x, piece);
                 sums.B5 += row.Dot(w1, x, piece);
-                x = row.Activations(memory, a, Token(a, 6), piece, pieces);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 6), piece, pieces), 0);
                 sums.A6 += row.Dot(w0, x, piece);
                 sums.B6 += row.Dot(w1, x, piece);
-                x = row.Activations(memory, a, Token(a, 7), piece, pieces);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 7), piece, pieces), 0);
                 sums.A7 += row.Dot(w0, x, piece);
                 sums.B7 += row.Dot(w1, x, piece);
             }

@@ -55,22 +55,91 @@ internal static class Lane
         return first | (second << 8) | (third << 16) | (fourth << 24);
     }
 
-    /// <summary>16 bytes of weights: read once, so they leave no trace in the first-level cache.</summary>
-    /// <param name="memory">The arena.</param>
-    /// <param name="offset">Byte offset, a multiple of 16.</param>
-    public static Uint4 Stream16(DeviceMemory memory, long offset)
+    /// <summary>The same with unsigned bytes in a.</summary>
+    public static int Dp4aUnsigned(uint a, uint b, int c)
     {
         if (CudaAsm.IsSupported)
         {
-            // The address goes in as two words: the assembler keeps a parameter of 64 bits in local memory.
-            ulong address = memory.Address + (ulong)offset;
-            Input<uint> lower = (uint)address, upper = (uint)(address >> 32);
+            CudaAsm.Emit("dp4a.u32.s32 %0, %1, %2, %3;", out int sum, a, b, c);
+            return sum;
+        }
+
+        return c + (int)(a & 255) * ((int)(b << 24) >> 24) + (int)((a >> 8) & 255) * ((int)(b << 16) >> 24) + (int)((a >> 16) & 255) * ((int)(b << 8) >> 24) + (int)(a >> 24) * ((int)b >> 24);
+    }
+
+    /// <summary>16 bytes of weights: read once, so they leave no trace in the first-level cache.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="offset">Byte offset, a multiple of 16.</param>
+    public static Uint4 Stream16(DeviceMemory memory, long offset) => Stream16(memory, memory.Address + (ulong)offset);
+
+    /// <inheritdoc cref="Stream16(DeviceMemory, long)"/>
+    public static Uint4 Stream16(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
             Output<uint> x = default, y = default, z = default, w = default;
-            CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%4, %5}; ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [a]; }", ref x, ref y, ref z, ref w, ref lower, ref upper);
+            CudaAsm.EmitRef("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];", ref x, ref y, ref z, ref w, ref place);
             return new Uint4 { X = x.Value, Y = y.Value, Z = z.Value, W = w.Value };
         }
 
-        return memory.Bytes.Cast<Uint4>()[offset >> 4];
+        return memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4];
+    }
+
+    /// <summary>16 bytes that nobody writes meanwhile and others read too.</summary>
+    public static Uint4 Load16(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> x = default, y = default, z = default, w = default;
+            CudaAsm.EmitRef("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];", ref x, ref y, ref z, ref w, ref place);
+            return new Uint4 { X = x.Value, Y = y.Value, Z = z.Value, W = w.Value };
+        }
+
+        return memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4];
+    }
+
+    /// <summary>Four bytes that nobody writes meanwhile.</summary>
+    public static uint Word(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> word = default;
+            CudaAsm.EmitRef("ld.global.nc.u32 %0, [%1];", ref word, ref place);
+            return word.Value;
+        }
+
+        return memory.Words[(long)(address - memory.Address) >> 2];
+    }
+
+    /// <summary>Two bytes that nobody writes meanwhile.</summary>
+    public static uint Half(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> half = default;
+            CudaAsm.EmitRef("ld.global.nc.u16 %0, [%1];", ref half, ref place);
+            return half.Value;
+        }
+
+        return memory.Halves[(long)(address - memory.Address) >> 1];
+    }
+
+    /// <summary>A byte that nobody writes meanwhile.</summary>
+    public static uint Byte(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> single = default;
+            CudaAsm.EmitRef("ld.global.nc.u8 %0, [%1];", ref single, ref place);
+            return single.Value;
+        }
+
+        return memory.Bytes[(long)(address - memory.Address)];
     }
 
     /// <summary>Sum over the warp, in every lane.</summary>

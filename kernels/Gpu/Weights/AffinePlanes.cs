@@ -52,15 +52,23 @@ internal readonly unsafe struct Q4_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new()
+    public bool HasQuickCodes => true;
+
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Super + ((place >> 3) * 16)) };
+
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
     {
-        A = Lane.Stream16(memory, w.Quants + (place * 16)),
-        B = Lane.Stream16(memory, w.Super + ((place >> 3) * 16)),
+        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
+        B = Lane.Stream16(memory, row.B + (64UL * (uint)ahead)),
     };
 
     public BlockCodes Decode(RawBlock raw, int block) => AffinePlanes.Scaled(NibblePlanes.Halves(raw.A), raw.B, block);
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
+    public BlockCodes Quick(RawBlock raw, int block) => AffinePlanes.Scaled(NibblePlanes.QuickHalves(raw.A), raw.B, block);
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Super: cols / 16);
 
@@ -92,11 +100,17 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new()
+    public bool HasQuickCodes => false;
+
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Super + ((place >> 3) * 16)), C = memory.Address + (ulong)(w.High + (place * 4)) };
+
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128, C = row.C + 256 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
     {
-        A = Lane.Stream16(memory, w.Quants + (place * 16)),
-        B = Lane.Stream16(memory, w.Super + ((place >> 3) * 16)),
-        C = memory.Words[(w.High >> 2) + place],
+        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
+        B = Lane.Stream16(memory, row.B + (64UL * (uint)ahead)),
+        C = Lane.Word(memory, row.C + (128UL * (uint)ahead)),
     };
 
     public BlockCodes Decode(RawBlock raw, int block)
@@ -114,7 +128,9 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
         return AffinePlanes.Scaled(codes, raw.B, block);
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
+    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 8, Super: cols / 16);
 

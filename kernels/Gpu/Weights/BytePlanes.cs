@@ -14,11 +14,17 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new()
+    public bool HasQuickCodes => false;
+
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.High + (place * 16)), C = memory.Address + (ulong)(w.Scales + (place * 2)) };
+
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 1024, C = row.C + 128 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
     {
-        A = Lane.Stream16(memory, w.Quants + (place * 16)),
-        B = Lane.Stream16(memory, w.High + (place * 16)),
-        C = memory.Halves[(w.Scales >> 1) + place],
+        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
+        B = Lane.Stream16(memory, row.B + (512UL * (uint)ahead)),
+        C = Lane.Half(memory, row.C + (64UL * (uint)ahead)),
     };
 
     public BlockCodes Decode(RawBlock raw, int block) => new()
@@ -34,7 +40,9 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
         Scale = Lane.FromHalf(raw.C),
     };
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
+    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 2, cols / 16);
 

@@ -16,7 +16,14 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new() { A = Lane.Stream16(memory, w.Quants + (place * 16)), C = memory.Halves[(w.Scales >> 1) + place] };
+    public bool HasQuickCodes => false;
+
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + (place * 2)) };
+
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
+        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Half(memory, row.B + (64UL * (uint)ahead)) };
 
     public BlockCodes Decode(RawBlock raw, int block)
     {
@@ -25,7 +32,9 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
+    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 
@@ -52,11 +61,17 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new()
+    public bool HasQuickCodes => false;
+
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + place), C = memory.Address + (ulong)(w.Super + ((place >> 3) * 2)) };
+
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 64, C = row.C + 16 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
     {
-        A = Lane.Stream16(memory, w.Quants + (place * 16)),
-        C = memory.Bytes[w.Scales + place],
-        D = memory.Halves[(w.Super >> 1) + (place >> 3)],
+        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
+        C = Lane.Byte(memory, row.B + (32UL * (uint)ahead)),
+        D = Lane.Half(memory, row.C + (8UL * (uint)ahead)),
     };
 
     public BlockCodes Decode(RawBlock raw, int block)
@@ -66,7 +81,9 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
+    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32, Super: cols / 128);
 
@@ -101,7 +118,14 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new() { A = Lane.Stream16(memory, w.Quants + (place * 16)), C = memory.Bytes[w.Scales + place] };
+    public bool HasQuickCodes => false;
+
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + place) };
+
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 64 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
+        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Byte(memory, row.B + (32UL * (uint)ahead)) };
 
     public BlockCodes Decode(RawBlock raw, int block)
     {
@@ -113,7 +137,9 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
+    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32);
 

@@ -47,9 +47,6 @@ internal abstract unsafe class DeviceFormat(string name)
     /// <summary>Whether products take activations of 8 bits; binary32 otherwise.</summary>
     public abstract bool TakesBytes { get; }
 
-    /// <summary>Pieces into which lanes take a row apart.</summary>
-    public abstract int Pieces(int cols);
-
     /// <summary>The kernels, each compiled for a device when it is first needed.</summary>
     public abstract MatMul.WeightKernels CreateKernels(GpuDevice device);
 }
@@ -59,8 +56,6 @@ internal sealed unsafe class BlockDeviceFormat<T>(string name) : DeviceFormat(na
     where T : unmanaged, IBlockFormat, IPlaneLayout
 {
     public override bool TakesBytes => true;
-
-    public override int Pieces(int cols) => cols / 32;
 
     public override PlaneSizes Sizes(int cols) => T.Sizes(cols);
 
@@ -74,8 +69,6 @@ internal sealed unsafe class FloatDeviceFormat<T>(string name) : DeviceFormat(na
     where T : unmanaged, IFloatFormat, IPlaneLayout
 {
     public override bool TakesBytes => false;
-
-    public override int Pieces(int cols) => (cols + default(T).Values - 1) / default(T).Values;
 
     public override PlaneSizes Sizes(int cols) => T.Sizes(cols);
 

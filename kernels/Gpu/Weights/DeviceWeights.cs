@@ -87,6 +87,15 @@ internal struct RawBlock
     public uint E;
 }
 
+/// <summary>Addresses of a block in the planes of its matrix; which, each format knows.</summary>
+internal struct RowAddress
+{
+    public ulong A;
+    public ulong B;
+    public ulong C;
+    public ulong D;
+}
+
 /// <summary>How a kernel reads a block format. Implemented by empty structs, so that a kernel is compiled for each.</summary>
 internal interface IBlockFormat
 {
@@ -96,16 +105,31 @@ internal interface IBlockFormat
     /// <summary>Whether something is taken off.</summary>
     bool HasMinimum { get; }
 
-    /// <summary>Reads a block, early.</summary>
+    /// <summary>Whether <see cref="Quick"/> leaves codes 16…31 where they are, in the upper halves of their bytes: sixteen times as large, and unsigned.</summary>
+    bool HasQuickCodes { get; }
+
+    /// <summary>Where the planes of a row are.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="w">The matrix.</param>
     /// <param name="place">Blocks before it in the plane: <c>row · blocks + block</c>.</param>
-    RawBlock Read(DeviceMemory memory, DeviceWeights w, long place);
+    RowAddress At(DeviceMemory memory, DeviceWeights w, long place);
+
+    /// <summary>The same, 64 blocks further.</summary>
+    RowAddress Next(RowAddress row);
+
+    /// <summary>Reads a block, early.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="row">Where it is.</param>
+    /// <param name="ahead">0, or 1 for the block 32 further.</param>
+    RawBlock Read(DeviceMemory memory, RowAddress row, int ahead);
 
     /// <summary>Decodes what was read.</summary>
     /// <param name="raw">The block.</param>
-    /// <param name="block">Block of the row.</param>
+    /// <param name="block">Block of the row, of which the lower three bits count.</param>
     BlockCodes Decode(RawBlock raw, int block);
+
+    /// <summary>The same for byte products, with <see cref="HasQuickCodes"/>.</summary>
+    BlockCodes Quick(RawBlock raw, int block);
 
     /// <summary>Reads and decodes a block.</summary>
     /// <param name="memory">The arena.</param>

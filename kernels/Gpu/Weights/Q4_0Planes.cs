@@ -12,7 +12,14 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place) => new() { A = Lane.Stream16(memory, w.Quants + (place * 16)), C = memory.Halves[(w.Scales >> 1) + place] };
+    public bool HasQuickCodes => true;
+
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + (place * 2)) };
+
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
+        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Half(memory, row.B + (64UL * (uint)ahead)) };
 
     public BlockCodes Decode(RawBlock raw, int block)
     {
@@ -22,7 +29,15 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
+    public BlockCodes Quick(RawBlock raw, int block)
+    {
+        BlockCodes codes = NibblePlanes.QuickHalves(raw.A);
+        codes.Scale = Lane.FromHalf(raw.C);
+        codes.Minimum = codes.Scale * 8;
+        return codes;
+    }
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 

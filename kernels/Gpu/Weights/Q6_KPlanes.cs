@@ -13,17 +13,19 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RawBlock Read(DeviceMemory memory, DeviceWeights w, long place)
+    public bool HasQuickCodes => false;
+
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.High + (place * 8)), C = memory.Address + (ulong)(w.Scales + (place * 2)), D = memory.Address + (ulong)(w.Super + ((place >> 3) * 2)) };
+
+    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 512, C = row.C + 128, D = row.D + 16 };
+
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
     {
-        ulong upper = memory.Bytes.Cast<ulong>()[(w.High >> 3) + place];
-        return new RawBlock
-        {
-            A = Lane.Stream16(memory, w.Quants + (place * 16)),
-            C = (uint)upper,
-            D = (uint)(upper >> 32),
-            E = memory.Halves[(w.Scales >> 1) + place] | ((uint)memory.Halves[(w.Super >> 1) + (place >> 3)] << 16),
-        };
-    }
+        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
+        C = Lane.Word(memory, row.B + (256UL * (uint)ahead)),
+        D = Lane.Word(memory, row.B + 4 + (256UL * (uint)ahead)),
+        E = Lane.Half(memory, row.C + (64UL * (uint)ahead)) | (Lane.Half(memory, row.D + (8UL * (uint)ahead)) << 16),
+    };
 
     public BlockCodes Decode(RawBlock raw, int block)
     {
@@ -43,7 +45,9 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, w, (row * w.Blocks) + block), block);
+    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 4, cols / 16, cols / 128);
 

@@ -145,7 +145,7 @@ internal sealed unsafe partial class PtxMachine
             "shr" => isSigned ? (ulong)(x >> Math.Min(shift, 63)) : shift >= bits ? 0 : (ulong)x >> shift,
             "popc" => (ulong)BitOperations.PopCount(Unsigned(a, i.Type)),
             "prmt" => Pick((uint)a, (uint)b, (uint)c),
-            "dp4a" => (ulong)ByteProducts((uint)a, (uint)b, (int)c),
+            "dp4a" => (ulong)ByteProducts(i.Name.Contains("u32"), (uint)a, (uint)b, (int)c),
             _ => throw new NotSupportedException($"{i.Text} ({isWide})"),
         };
     }
@@ -158,9 +158,9 @@ internal sealed unsafe partial class PtxMachine
         return picked;
     }
 
-    private static int ByteProducts(uint a, uint b, int sum)
+    private static int ByteProducts(bool isUnsigned, uint a, uint b, int sum)
     {
-        for (int i = 0; i < 32; i += 8) sum += (sbyte)(a >> i) * (sbyte)(b >> i);
+        for (int i = 0; i < 32; i += 8) sum += (isUnsigned ? (byte)(a >> i) : (sbyte)(a >> i)) * (sbyte)(b >> i);
         return sum;
     }
 

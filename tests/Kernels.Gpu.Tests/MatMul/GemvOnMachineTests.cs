@@ -40,10 +40,10 @@ public sealed unsafe class GemvOnMachineTests
         long quants = arena.Offset(arena.Take(2L * Tokens * cols, "bytes")), scales = quants + (Tokens * cols);
         arena.Write<float>(input.Address, x);
         if (matrix.Layout.TakesBytes) PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arena.Tensor(input), new QuantisedPlaces(quants, scales)), 1 + (cols / 64), Tokens, 64);
-        foreach ((int tokens, int shift) in new[] { (1, 0), (1, 1), (1, 2), (Tokens, 0) })
+        foreach (int tokens in new[] { 1, Tokens })
         {
             arena.Write<float>(output.Address, new float[Tokens * Rows]);
-            GemvArguments arguments = new(tokens, arena.Tensor(input), quants, scales, new GemvPart(matrix.Planes, 0, -1, arena.Tensor(output)), default, default, shift);
+            GemvArguments arguments = new(tokens, arena.Tensor(input), quants, scales, new GemvPart(matrix.Planes, 0, -1, arena.Tensor(output)), default, default);
             PtxMachine.Run(Kernel(matrix.Layout.Name, tokens), arena, arguments, 2, 1, 32 * Warps);
             float[] y = new float[Tokens * Rows];
             arena.Read<float>(output.Address, y);
@@ -56,7 +56,7 @@ public sealed unsafe class GemvOnMachineTests
                     (sum, squares) = (sum + product, squares + (product * product));
                 }
 
-                Assert.True(Math.Abs(sum - y[i]) < 0.03 * Math.Sqrt(squares), $"{y[i]} instead of {sum}, at {i} of {tokens} tokens, teams of {1 << shift}");
+                Assert.True(Math.Abs(sum - y[i]) < 0.03 * Math.Sqrt(squares), $"{y[i]} instead of {sum}, at {i} of {tokens} tokens");
             }
         }
     }

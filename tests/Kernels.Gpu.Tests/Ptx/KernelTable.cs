@@ -16,7 +16,7 @@ internal sealed record KernelRule(Delegate Kernel, int MostRegisters)
 /// <summary>Every kernel of the room, by name. A new kernel is a line here.</summary>
 internal static partial class KernelTable
 {
-    private const string WideLoad = @"ld\.global\.nc\.L1::no_allocate\.v4\.u32", ByteProduct = @"dp4a\.s32\.s32", Wide = @"ld\.global\.v4";
+    private const string WideLoad = @"ld\.global\.nc\.L1::no_allocate\.v4\.u32", ByteProduct = @"dp4a\.[su]32\.s32", Wide = @"ld\.global(\.nc)?\.v4";
 
     public static IReadOnlyDictionary<string, KernelRule> All { get; } = Collect();
 
@@ -43,11 +43,13 @@ internal static partial class KernelTable
         return all;
     }
 
-    // For one token a piece of four rows is in hand and the next one is being read: 4 · 8 byte products; for several, two rows, 16 byte products each token.
+    // For one token two pieces of two rows are in hand and the next ones are being read: 4 · 8 byte products; for several, two rows, 16 byte products each token.
     private static void Blocks<T>(Dictionary<string, KernelRule> all, string name, int loads)
         where T : unmanaged, IBlockFormat
     {
         all.Add($"Gemv {name} 1", new(TokenGemv<BlockRow<T>>.Kernel, 128) { Needs = [(WideLoad, 8 * loads), (ByteProduct, 32), (Wide, 2)] });
+        all.Add($"Gemv {name} v2", new(TokenGemv2<BlockRow<T>>.Kernel, 128));
+        all.Add($"Gemv {name} v3", new(TokenGemv3<BlockRow<T>>.Kernel, 128));
         all.Add($"Gemv {name} 2", new(TokensGemv<BlockRow<T>, TwoTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 32), (Wide, 4)] });
         all.Add($"Gemv {name} 4", new(TokensGemv<BlockRow<T>, FourTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 64), (Wide, 8)] });
         all.Add($"Gemv {name} 8", new(TokensGemv<BlockRow<T>, EightTokens>.Kernel, 144) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 128), (Wide, 16)] });

@@ -1,0 +1,124 @@
+using ILGPU;
+using Quern.Kernels.Gpu.Weights;
+
+namespace Quern.Kernels.Gpu.MatMul;
+
+/// <summary>
+/// <c>y = x Wᵀ + bias</c> for one token: as fast as memory gives the weights. A warp computes two rows; its lanes take two pieces of each at once, so that each load of the warp is 512 bytes
+/// on end, and read the next ones before they multiply those in hand. Grid: pairs of rows over warps of a group.
+/// </summary>
+internal static class TokenGemv2<TRow>
+    where TRow : unmanaged, IGemvRow
+{
+    private const int Rows = TokensGemv.Rows;
+
+    /// <param name="memory">The arena.</param>
+    /// <param name="a">Activations and products.</param>
+    public static void Kernel(DeviceMemory memory, GemvArguments a)
+    {
+        TRow row = default;
+        int lane = Group.IdxX & 31;
+        GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
+        GemvPart part = place.Part;
+        DeviceWeights w = part.Weights;
+        if (place.Row >= w.Rows) return;
+        int pieces = row.Pieces(w), left = pieces - lane;
+        long first = ((part.FirstRow + place.Row) * pieces) + lane, second = place.Row + 1 < w.Rows ? first + pieces : first;
+        RowAddress r0 = row.At(memory, w, first), r1 = row.At(memory, w, second);
+        ActivationAddress x = row.Activations(memory, a, 0, lane, pieces);
+        float s0 = 0, s1 = 0;
+        for (; left > -32; left -= 64)
+        {
+            RawBlock a0 = row.Read(memory, r0, 0), a1 = row.Read(memory, r1, 0), a2 = row.Read(memory, r0, 1), a3 = row.Read(memory, r1, 1);
+            GemvActivations x0 = row.Read(memory, x, 0), x1 = row.Read(memory, x, 1);
+            r0 = row.Next(r0);
+            r1 = row.Next(r1);
+            x = row.Next(x);
+            float d0 = row.Dot(a0, x0, lane), d1 = row.Dot(a1, x0, lane), d2 = row.Dot(a2, x1, lane), d3 = row.Dot(a3, x1, lane);
+            s0 += (left > 0 ? d0 : 0f) + (left > 32 ? d2 : 0f);
+            s1 += (left > 0 ? d1 : 0f) + (left > 32 ? d3 : 0f);
+        }
+
+        // Half of the lanes go on with one row each: lane 0 writes the first and lane 16 the second.
+        bool isUpper = (lane & 16) != 0;
+        float sum = (isUpper ? s1 : s0) + Warp.ShuffleXor(isUpper ? s0 : s1, 16);
+        sum += Warp.ShuffleXor(sum, 8);
+        sum += Warp.ShuffleXor(sum, 4);
+        sum += Warp.ShuffleXor(sum, 2);
+        sum += Warp.ShuffleXor(sum, 1);
+        int mine = place.Row + (lane >> 4);
+        if ((lane & 15) != 0 || mine >= w.Rows) return;
+        if (part.Bias >= 0) sum += memory.Floats[(part.Bias >> 2) + mine];
+        memory.Floats[part.Y.Row(0) + mine] = sum;
+    }
+}
+
+/// <summary>
+/// <c>y = x Wᵀ + bias</c> for one token: as fast as memory gives the weights. A warp computes two rows; its lanes take two pieces of each at once, so that each load of the warp is 512 bytes
+/// on end, and read the next ones before they multiply those in hand. Grid: pairs of rows over warps of a group.
+/// </summary>
+internal static class TokenGemv3<TRow>
+    where TRow : unmanaged, IGemvRow
+{
+    private const int Rows = TokensGemv.Rows;
+
+    /// <param name="memory">The arena.</param>
+    /// <param name="a">Activations and products.</param>
+    public static void Kernel(DeviceMemory memory, GemvArguments a)
+    {
+        TRow row = default;
+        int lane = Group.IdxX & 31;
+        GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
+        GemvPart part = place.Part;
+        DeviceWeights w = part.Weights;
+        if (place.Row >= w.Rows) return;
+        int pieces = row.Pieces(w), left = pieces - lane;
+        long first = ((part.FirstRow + place.Row) * pieces) + lane, second = place.Row + 1 < w.Rows ? first + pieces : first;
+        RowAddress r0 = row.At(memory, w, first), r1 = row.At(memory, w, second);
+        ActivationAddress x = row.Activations(memory, a, 0, lane, pieces);
+        float s0 = 0, s1 = 0;
+        RawBlock a0 = row.Read(memory, r0, 0), a1 = row.Read(memory, r1, 0), a2 = row.Read(memory, r0, 1), a3 = row.Read(memory, r1, 1);
+        while (true)
+        {
+            GemvActivations x0 = row.Read(memory, x, 0), x1 = row.Read(memory, x, 1);
+            r0 = row.Next(r0);
+            r1 = row.Next(r1);
+            RawBlock b0 = row.Read(memory, r0, 0), b1 = row.Read(memory, r1, 0), b2 = row.Read(memory, r0, 1), b3 = row.Read(memory, r1, 1);
+            Warp.Barrier();
+            float d0 = row.Dot(a0, x0, lane), d1 = row.Dot(a1, x0, lane), d2 = row.Dot(a2, x1, lane), d3 = row.Dot(a3, x1, lane);
+            s0 += (left > 0 ? d0 : 0f) + (left > 32 ? d2 : 0f);
+            s1 += (left > 0 ? d1 : 0f) + (left > 32 ? d3 : 0f);
+            pieces -= 64;
+            left -= 64;
+            if (pieces <= 0) break;
+            x = row.Next(x);
+            GemvActivations x2 = row.Read(memory, x, 0), x3 = row.Read(memory, x, 1);
+            r0 = row.Next(r0);
+            r1 = row.Next(r1);
+            if (pieces > 64) (a0, a1, a2, a3) = (row.Read(memory, r0, 0), row.Read(memory, r1, 0), row.Read(memory, r0, 1), row.Read(memory, r1, 1));
+            Warp.Barrier();
+            d0 = row.Dot(b0, x2, lane);
+            d1 = row.Dot(b1, x2, lane);
+            d2 = row.Dot(b2, x3, lane);
+            d3 = row.Dot(b3, x3, lane);
+            s0 += (left > 0 ? d0 : 0f) + (left > 32 ? d2 : 0f);
+            s1 += (left > 0 ? d1 : 0f) + (left > 32 ? d3 : 0f);
+            pieces -= 64;
+            left -= 64;
+            if (pieces <= 0) break;
+            x = row.Next(x);
+        }
+
+        // Half of the lanes go on with one row each: lane 0 writes the first and lane 16 the second.
+        bool isUpper = (lane & 16) != 0;
+        float sum = (isUpper ? s1 : s0) + Warp.ShuffleXor(isUpper ? s0 : s1, 16);
+        sum += Warp.ShuffleXor(sum, 8);
+        sum += Warp.ShuffleXor(sum, 4);
+        sum += Warp.ShuffleXor(sum, 2);
+        sum += Warp.ShuffleXor(sum, 1);
+        int mine = place.Row + (lane >> 4);
+        if ((lane & 15) != 0 || mine >= w.Rows) return;
+        if (part.Bias >= 0) sum += memory.Floats[(part.Bias >> 2) + mine];
+        memory.Floats[part.Y.Row(0) + mine] = sum;
+    }
+}
