@@ -11,7 +11,8 @@ public sealed unsafe partial class GpuBackend
     private readonly Dictionary<(KvType Keys, KvType Values), AttentionKernels> _attention = [];
     private readonly Dictionary<(int Heads, float MaxBias), nint> _slopes = [];
     private DeviceScratch? _parts;
-    private GpuKernel<AttentionArguments>? _combineParts;
+    private nint _counters;
+    private int _counterCount;
 
     /// <inheritdoc/>
     public override KvCache CreateKvCache(KvLayout layout)
@@ -51,14 +52,12 @@ public sealed unsafe partial class GpuBackend
             return;
         }
 
-        int heads = kvHeads * Groups(options.Heads / kvHeads, PagedAttention.HeadsTogether), pieces = Groups(values.Pieces, PagedAttention.PiecesTogether);
-        int splits = Splits(heads * pieces * batch.TokenCount, Pages(batch, options), warps);
+        int together = PagedAttention.HeadsTogether(options.Heads / kvHeads);
+        int sets = kvHeads * Groups(options.Heads / kvHeads, together) * Groups(values.Pieces, PagedAttention.WarpPieces), splits = Splits(sets * batch.TokenCount, Pages(batch, options), warps);
+        int found = together << (3 + PagedAttention.LaneBits(pages.Keys(layer), values));
         AttentionArguments arguments = new(
-            Place(queries), Place(y), pages.Keys(layer), values, places, kvHeads, options, Vectors(options, batch.TokenCount, splits, values.Length), splits);
-        AttentionOf(pages.Layout).Rows.Run(_arena.Memory, arguments, heads * splits * pieces, batch.TokenCount, warps * GpuDevice.WarpThreads);
-        if (splits == 1) return;
-        _combineParts ??= new GpuKernel<AttentionArguments>(_device, PagedAttention.Combine);
-        _combineParts.Run(_arena.Memory, arguments, options.Heads, batch.TokenCount, GpuDevice.WarpThreads);
+            Place(queries), Place(y), pages.Keys(layer), values, places, kvHeads, options, Vectors(options, sets * batch.TokenCount, splits, found), splits);
+        AttentionOf(pages.Layout).Rows(together).Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
     }
 
     // The options that few models have, and other lengths of heads, are left to the kernel of single rows; so are trees, and runs that leave a tile half empty.
@@ -86,16 +85,16 @@ public sealed unsafe partial class GpuBackend
         return (int)BitOperations.RoundUpToPowerOf2((uint)most);
     }
 
-    // As many parts as fill the card, each with a page for every warp at least.
+    // As many parts as fill the card, each with 16 tokens for every warp at least, and a page.
     private int Splits(int groups, int pages, int warps)
     {
         int wanted = _device.Kind == GpuKind.Simulated ? 64 : GroupsOfProcessor * _device.Accelerator.NumMultiprocessors;
-        return Math.Clamp(Math.Min(wanted / groups, pages / warps), 1, 64);
+        return Math.Clamp(Math.Min(wanted / groups, pages * KvLayout.PageTokens / Math.Max(KvLayout.PageTokens, 16 * warps)), 1, PartsOfRow.MostSplits);
     }
 
-    private AttentionPlaces Vectors(AttentionOptions options, int rows, int splits, int valueLength)
+    private AttentionPlaces Vectors(AttentionOptions options, int sets, int splits, int found)
     {
-        long slopes = -1, biases = Offset(options.RelativeBias), parts = 0, weights = 0;
+        long slopes = -1, biases = Offset(options.RelativeBias), parts = 0, states = 0, arrived = 0;
         if (options.AlibiMaxBias != 0)
         {
             if (!_slopes.TryGetValue((options.Heads, options.AlibiMaxBias), out nint place))
@@ -112,13 +111,26 @@ public sealed unsafe partial class GpuBackend
         if (splits > 1)
         {
             _parts ??= new DeviceScratch(_device, _arena, "parts of attention");
-            long count = (long)rows * options.Heads * splits;
-            parts = _arena.Offset(_parts.Require(count * (valueLength + 2) * sizeof(float)));
-            weights = parts + (count * valueLength * sizeof(float));
+            long count = (long)sets * splits;
+            parts = _arena.Offset(_parts.Require(count * (found + PartsOfRow.StateLength) * sizeof(float)));
+            states = parts + (count * found * sizeof(float));
+            arrived = Counters(sets);
         }
 
         int reach = options.RelativeBias is { } relative ? relative.Length / options.Heads / 2 : 0;
-        return new AttentionPlaces(slopes, biases, reach, Offset(options.Sinks), parts, weights);
+        return new AttentionPlaces(slopes, biases, reach, Offset(options.Sinks), parts, states, arrived);
+    }
+
+    /// <summary>Byte offset of counters that are 0 between launches.</summary>
+    private long Counters(int count)
+    {
+        if (count <= _counterCount) return _arena.Offset(_counters);
+        _device.Synchronize();
+        if (_counterCount != 0) _arena.Return(_counters);
+        _counterCount = (int)BitOperations.RoundUpToPowerOf2((uint)count);
+        _counters = _arena.Take((long)_counterCount * sizeof(int), "counters of attention");
+        _arena.Write<int>(_counters, new int[_counterCount]);
+        return _arena.Offset(_counters);
     }
 
     private AttentionKernels AttentionOf(KvLayout layout)

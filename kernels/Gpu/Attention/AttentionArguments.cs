@@ -30,16 +30,20 @@ internal readonly struct AttentionArguments(
     /// <summary>Byte offset of the sinks, or −1.</summary>
     public readonly long Sinks = places.Sinks;
 
-    /// <summary>Parts into which the pages of a row are split.</summary>
+    /// <summary>Lanes that share the row of a token, as a power of two.</summary>
+    public readonly int LaneBits = PagedAttention.LaneBits(keys, values);
+
+    /// <summary>Parts into which the tokens of a row are split.</summary>
     public readonly int Splits = splits;
 
-    /// <summary>
-    /// Byte offset of what parts have found, of several: [rows, heads, splits, value length] sums, then [rows, heads, splits, 2] the maximum and the sum of the weights.
-    /// </summary>
+    /// <summary>Byte offset of what parts have found, of several: [rows, sets of heads, value pieces in 32s, splits, heads that go together, 8 a lane] sums.</summary>
     public readonly long Parts = places.Parts;
 
-    /// <summary>Byte offset of the maximums and sums.</summary>
-    public readonly long Weights = places.Weights;
+    /// <summary>Byte offset of their maximums and totals, <see cref="PartsOfRow.StateLength"/> a part.</summary>
+    public readonly long States = places.States;
+
+    /// <summary>Byte offset of the counters of parts that are done.</summary>
+    public readonly long Arrived = places.Arrived;
 
     /// <summary>Query heads of a head of keys and values.</summary>
     public int GroupHeads => Heads / KvHeads;
@@ -57,4 +61,4 @@ internal readonly struct AttentionArguments(
 }
 
 /// <summary>Where the vectors of an attention lie, as byte offsets, −1 where there are none.</summary>
-internal readonly record struct AttentionPlaces(long Slopes, long Biases, int Reach, long Sinks, long Parts, long Weights);
+internal readonly record struct AttentionPlaces(long Slopes, long Biases, int Reach, long Sinks, long Parts, long States, long Arrived);

@@ -11,8 +11,8 @@ internal abstract class AttentionKernels
     /// <summary>Stores values.</summary>
     public abstract GpuKernel<StoreArguments> StoreValues { get; }
 
-    /// <summary>Attention of single rows.</summary>
-    public abstract GpuKernel<AttentionArguments> Rows { get; }
+    /// <summary>Attention of single rows, 1, 2 or 4 query heads together.</summary>
+    public abstract GpuKernel<AttentionArguments> Rows(int together);
 
     /// <summary>Attention of prompts on tensor cores, of heads of 128 values or 64.</summary>
     public abstract GpuKernel<FlashArguments> Prompt(int length);
@@ -43,6 +43,9 @@ internal sealed class AttentionKernels<TKeys, TValues>(GpuDevice device) : Atten
     where TKeys : unmanaged, IKvFormat
     where TValues : unmanaged, IKvFormat
 {
+    private readonly GpuKernel<AttentionArguments> _one = new(device, PagedAttention<TKeys, TValues, OneHead>.Kernel);
+    private readonly GpuKernel<AttentionArguments> _two = new(device, PagedAttention<TKeys, TValues, TwoHeads>.Kernel);
+    private readonly GpuKernel<AttentionArguments> _four = new(device, PagedAttention<TKeys, TValues, FourHeads>.Kernel);
     private readonly GpuKernel<FlashArguments> _prompt64 = new(device, FlashPrompt<TKeys, TValues, Head64>.Kernel);
     private readonly GpuKernel<FlashArguments> _prompt128 = new(device, FlashPrompt<TKeys, TValues, Head128>.Kernel);
 
@@ -50,7 +53,7 @@ internal sealed class AttentionKernels<TKeys, TValues>(GpuDevice device) : Atten
 
     public override GpuKernel<StoreArguments> StoreValues { get; } = new(device, StoreKv<TValues>.Kernel);
 
-    public override GpuKernel<AttentionArguments> Rows { get; } = new(device, PagedAttention<TKeys, TValues>.Kernel);
+    public override GpuKernel<AttentionArguments> Rows(int together) => together switch { 1 => _one, 2 => _two, _ => _four };
 
     public override GpuKernel<FlashArguments> Prompt(int length) => length == 64 ? _prompt64 : _prompt128;
 }

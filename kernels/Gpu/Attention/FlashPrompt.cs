@@ -35,7 +35,7 @@ internal readonly struct Head64 : IHeadLength
 
 /// <summary>
 /// Attention of a prompt on tensor cores: a group of four warps has 64 queries of a head, a warp sixteen, and looks at a page of 32 keys after the other, with a running maximum. Operands are
-/// binary16, scores and sums binary32. Windows, caps and sinks; the rarer options are <see cref="PagedAttention{TKeys, TValues}"/>'s. Only on a card. Grid: (heads, queries in 64s).
+/// binary16, scores and sums binary32. Windows, caps and sinks; the rarer options are <see cref="PagedAttention{TKeys, TValues, THeads}"/>'s. Only on a card. Grid: (heads, queries in 64s).
 /// Source: Dao 2023, arXiv 2307.08691, algorithm 1.
 /// </summary>
 internal static class FlashPrompt<TKeys, TValues, TLength>
@@ -89,7 +89,7 @@ internal static class FlashPrompt<TKeys, TValues, TLength>
             Float8 u = Mask(a, FlashTile.Scores(false), slot, upperSlot), l = Mask(a, FlashTile.Scores(true), slot, lowerSlot);
             float fadeUpper = upper.Take(ref u), fadeLower = lower.Take(ref l);
             FlashTile.Fade(fadeUpper, fadeLower);
-            FlashTile.SetWeights(Pairs(u), Pairs(l));
+            FlashTile.SetWeights(Pairs(u, 1f), Pairs(l, 1f));
             Sum(value, rowBytes);
         }
 
@@ -158,17 +158,22 @@ internal static class FlashPrompt<TKeys, TValues, TLength>
         {
             int token = i / pieces, piece = i % pieces;
             Uint4 pairs = default;
-            if (token < tokens) pairs = Pairs(default(T).Load(memory, rows, head, token, piece));
+            if (token < tokens)
+            {
+                KvBits bits = default(T).Load(memory, rows, head, token, piece);
+                pairs = Pairs(default(T).Decode(bits), default(T).Scaled(1f, bits));
+            }
+
             TensorTile.Put(place + ((uint)token * rowBytes) + (uint)((piece ^ (token & 7)) << 4), pairs);
         }
     }
 
-    private static Uint4 Pairs(Float8 v) => new()
+    private static Uint4 Pairs(Float8 v, float factor) => new()
     {
-        X = Narrow.ToHalves(v.V0, v.V1),
-        Y = Narrow.ToHalves(v.V2, v.V3),
-        Z = Narrow.ToHalves(v.V4, v.V5),
-        W = Narrow.ToHalves(v.V6, v.V7),
+        X = Narrow.ToHalves(v.V0 * factor, v.V1 * factor),
+        Y = Narrow.ToHalves(v.V2 * factor, v.V3 * factor),
+        Z = Narrow.ToHalves(v.V4 * factor, v.V5 * factor),
+        W = Narrow.ToHalves(v.V6 * factor, v.V7 * factor),
     };
 
     private static Float8 Mask(AttentionArguments a, Float8 s, int slot, int query) => new()

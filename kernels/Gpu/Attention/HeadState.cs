@@ -5,8 +5,48 @@ using Quern.Kernels.Gpu.Weights;
 
 namespace Quern.Kernels.Gpu.Attention;
 
+/// <summary>Query heads that a group of threads has beside each other: they share what is read of their keys and values.</summary>
+internal interface IHeadsTogether
+{
+    /// <summary>1, 2 or 4.</summary>
+    int Count { get; }
+}
+
+internal readonly struct OneHead : IHeadsTogether
+{
+    public int Count => 1;
+}
+
+internal readonly struct TwoHeads : IHeadsTogether
+{
+    public int Count => 2;
+}
+
+internal readonly struct FourHeads : IHeadsTogether
+{
+    public int Count => 4;
+}
+
+/// <summary>A number of each head.</summary>
+internal struct PerHead
+{
+    public float H0;
+    public float H1;
+    public float H2;
+    public float H3;
+}
+
+/// <summary>A number of each head and of each of a lane's four steps: see <see cref="PagedAttention{TKeys, TValues, THeads}"/>.</summary>
+internal struct PerStep
+{
+    public PerHead S0;
+    public PerHead S1;
+    public PerHead S2;
+    public PerHead S3;
+}
+
 /// <summary>
-/// What a warp knows of a softmax under way: the largest score, the sum of the weights <c>e^(score − largest)</c>, and the sum of the values weighed so.
+/// What a lane knows of a softmax under way: the largest score, the sum of the weights <c>e^(score − largest)</c>, and the sums of eight values weighed so.
 /// Source: Milakov and Gimelshein 2018, arXiv 1805.02867.
 /// </summary>
 internal struct HeadState
@@ -16,138 +56,165 @@ internal struct HeadState
 
     public float Most;
     public float Total;
-    public Float8Sum Sum;
+    public Float8 Sum;
 
     public static HeadState Empty => new() { Most = Nothing };
 
-    /// <summary>Takes in a score a lane, and leaves the lane's weight in shared memory, 32 values from <paramref name="first"/>.</summary>
-    public void Weigh(ArrayView<float> weights, int first, float score)
+    /// <summary>Raises the largest score.</summary>
+    public void Raise(float most)
     {
-        int place = first + (Group.IdxX & 31);
-        float most = CudaAsm.IsSupported ? IntrinsicMath.Max(Most, Lane.WarpMax(score)) : Largest(weights, first, place, score, Most);
-        float weight = score <= Nothing ? 0f : XMath.Exp(score - most), fade = XMath.Exp(Most - most);
-        weights[place] = weight;
-        Total = (Total * fade) + (CudaAsm.IsSupported ? Lane.WarpSum(weight) : All(weights, first));
-        Sum.Fade(fade);
+        float fade = XMath.Exp(Most - most);
+        Total *= fade;
+        Sum.V0 *= fade;
+        Sum.V1 *= fade;
+        Sum.V2 *= fade;
+        Sum.V3 *= fade;
+        Sum.V4 *= fade;
+        Sum.V5 *= fade;
+        Sum.V6 *= fade;
+        Sum.V7 *= fade;
         Most = most;
     }
 
-    // Without shuffles, which are slow where threads are simulated: every lane looks at all scores.
-    private static float Largest(ArrayView<float> weights, int first, int place, float score, float most)
-    {
-        weights[place] = score;
-        Warp.Barrier();
-        for (int i = 0; i < GpuDevice.WarpThreads; i++) most = IntrinsicMath.Max(most, weights[first + i]);
-        Warp.Barrier();
-        return most;
-    }
+    /// <summary>The weight of a score; 0 of one that is not seen.</summary>
+    public readonly float Weight(float score) => score <= Nothing ? 0f : XMath.Exp(score - Most);
 
-    private static float All(ArrayView<float> weights, int first)
+    /// <summary>Adds eight values.</summary>
+    public void Add(float weight, Float8 v)
     {
-        Warp.Barrier();
-        float sum = 0;
-        for (int i = 0; i < GpuDevice.WarpThreads; i++) sum += weights[first + i];
-        return sum;
-    }
-
-    /// <summary>Takes in what others have found.</summary>
-    public void Join(float most, float total, Float8Sum sum)
-    {
-        float both = IntrinsicMath.Max(Most, most), own = XMath.Exp(Most - both), other = XMath.Exp(most - both);
-        Total = (Total * own) + (total * other);
-        Sum.Fade(own);
-        Sum.V.V0 += sum.V.V0 * other;
-        Sum.V.V1 += sum.V.V1 * other;
-        Sum.V.V2 += sum.V.V2 * other;
-        Sum.V.V3 += sum.V.V3 * other;
-        Sum.V.V4 += sum.V.V4 * other;
-        Sum.V.V5 += sum.V.V5 * other;
-        Sum.V.V6 += sum.V.V6 * other;
-        Sum.V.V7 += sum.V.V7 * other;
-        Most = both;
+        Sum.V0 += weight * v.V0;
+        Sum.V1 += weight * v.V1;
+        Sum.V2 += weight * v.V2;
+        Sum.V3 += weight * v.V3;
+        Sum.V4 += weight * v.V4;
+        Sum.V5 += weight * v.V5;
+        Sum.V6 += weight * v.V6;
+        Sum.V7 += weight * v.V7;
     }
 }
 
-/// <summary>Eight sums of a lane.</summary>
-internal struct Float8Sum
+/// <summary>
+/// Exchanges between the lanes that share a token's row: <c>wide</c> of them, 4, 8, 16 or 32, beside each other. Where threads are simulated shuffles are slow, and shared memory, 512 values of a warp,
+/// takes their place.
+/// </summary>
+internal static class LaneExchange<THeads>
+    where THeads : unmanaged, IHeadsTogether
 {
-    public Float8 V;
+    /// <summary>Values of shared memory for a warp.</summary>
+    public const int ScratchLength = 512;
 
-    public static Float8Sum Of(ArrayView<float> source, int at) => new()
+    /// <summary>Which step's sum a lane gets from <see cref="Sum"/>.</summary>
+    public static int Step(int wide) => (Group.IdxX & (wide - 1)) / (wide >> 2);
+
+    /// <summary>Sums over the lanes of a token: of the first step in the first quarter of them, and so on.</summary>
+    public static PerHead Sum(PerStep p, int wide, ArrayView<float> scratch, int place)
     {
-        V = new Float8
+        if (!CudaAsm.IsSupported) return SumByMemory(p, wide, scratch, place);
+        bool isUpper = (Group.IdxX & (wide >> 1)) != 0, isOdd = (Group.IdxX & (wide >> 2)) != 0;
+        PerHead sum = Halve(Halve(p.S0, p.S2, isUpper, wide >> 1), Halve(p.S1, p.S3, isUpper, wide >> 1), isOdd, wide >> 2);
+        for (int apart = wide >> 3; apart > 0; apart >>= 1)
         {
-            V0 = source[at],
-            V1 = source[at + 1],
-            V2 = source[at + 2],
-            V3 = source[at + 3],
-            V4 = source[at + 4],
-            V5 = source[at + 5],
-            V6 = source[at + 6],
-            V7 = source[at + 7],
-        },
+            sum.H0 += Warp.ShuffleXor(sum.H0, apart);
+            if (default(THeads).Count > 1) sum.H1 += Warp.ShuffleXor(sum.H1, apart);
+            if (default(THeads).Count > 2) sum.H2 += Warp.ShuffleXor(sum.H2, apart);
+            if (default(THeads).Count > 2) sum.H3 += Warp.ShuffleXor(sum.H3, apart);
+        }
+
+        return sum;
+    }
+
+    /// <summary>The largest of the four steps.</summary>
+    public static PerHead Most(PerHead v, int wide, ArrayView<float> scratch, int place)
+    {
+        if (!CudaAsm.IsSupported)
+        {
+            PerStep all = Share(v, wide, scratch, place);
+            return Larger(Larger(all.S0, all.S1), Larger(all.S2, all.S3));
+        }
+
+        v = Larger(v, Other(v, wide >> 1));
+        return Larger(v, Other(v, wide >> 2));
+    }
+
+    /// <summary>What the lanes of each step have.</summary>
+    public static PerStep Share(PerHead v, int wide, ArrayView<float> scratch, int place)
+    {
+        int first = Group.IdxX & 31 & -wide, apart = wide >> 2;
+        if (!CudaAsm.IsSupported)
+        {
+            int own = place + (Group.IdxX & 31);
+            (scratch[own], scratch[own + 32], scratch[own + 64], scratch[own + 96]) = (v.H0, v.H1, v.H2, v.H3);
+            Warp.Barrier();
+            PerStep all = new() { S0 = At(scratch, place + first), S1 = At(scratch, place + first + apart), S2 = At(scratch, place + first + (2 * apart)), S3 = At(scratch, place + first + (3 * apart)) };
+            Warp.Barrier();
+            return all;
+        }
+
+        return new PerStep { S0 = From(v, first), S1 = From(v, first + apart), S2 = From(v, first + (2 * apart)), S3 = From(v, first + (3 * apart)) };
+    }
+
+    private static PerHead SumByMemory(PerStep p, int wide, ArrayView<float> scratch, int place)
+    {
+        int own = place + (Group.IdxX & 31), first = place + (Group.IdxX & 31 & -wide) + (128 * Step(wide));
+        (scratch[own], scratch[own + 32], scratch[own + 64], scratch[own + 96]) = (p.S0.H0, p.S0.H1, p.S0.H2, p.S0.H3);
+        (scratch[own + 128], scratch[own + 160], scratch[own + 192], scratch[own + 224]) = (p.S1.H0, p.S1.H1, p.S1.H2, p.S1.H3);
+        (scratch[own + 256], scratch[own + 288], scratch[own + 320], scratch[own + 352]) = (p.S2.H0, p.S2.H1, p.S2.H2, p.S2.H3);
+        (scratch[own + 384], scratch[own + 416], scratch[own + 448], scratch[own + 480]) = (p.S3.H0, p.S3.H1, p.S3.H2, p.S3.H3);
+        Warp.Barrier();
+        PerHead sum = default;
+        for (int i = first; i < first + wide; i++)
+        {
+            PerHead one = At(scratch, i);
+            sum.H0 += one.H0;
+            sum.H1 += one.H1;
+            sum.H2 += one.H2;
+            sum.H3 += one.H3;
+        }
+
+        Warp.Barrier();
+        return sum;
+    }
+
+    private static PerHead At(ArrayView<float> scratch, int place) => new() { H0 = scratch[place], H1 = scratch[place + 32], H2 = scratch[place + 64], H3 = scratch[place + 96] };
+
+    // Keeps one of two and adds the same of the lane that keeps it too.
+    private static PerHead Halve(PerHead a, PerHead b, bool keepsSecond, int apart)
+    {
+        PerHead sum = default;
+        sum.H0 = Halve(a.H0, b.H0, keepsSecond, apart);
+        if (default(THeads).Count > 1) sum.H1 = Halve(a.H1, b.H1, keepsSecond, apart);
+        if (default(THeads).Count > 2) sum.H2 = Halve(a.H2, b.H2, keepsSecond, apart);
+        if (default(THeads).Count > 2) sum.H3 = Halve(a.H3, b.H3, keepsSecond, apart);
+        return sum;
+    }
+
+    private static float Halve(float a, float b, bool keepsSecond, int apart) => (keepsSecond ? b : a) + Warp.ShuffleXor(keepsSecond ? a : b, apart);
+
+    private static PerHead Other(PerHead v, int apart)
+    {
+        PerHead other = default;
+        other.H0 = Warp.ShuffleXor(v.H0, apart);
+        if (default(THeads).Count > 1) other.H1 = Warp.ShuffleXor(v.H1, apart);
+        if (default(THeads).Count > 2) other.H2 = Warp.ShuffleXor(v.H2, apart);
+        if (default(THeads).Count > 2) other.H3 = Warp.ShuffleXor(v.H3, apart);
+        return other;
+    }
+
+    private static PerHead From(PerHead v, int lane)
+    {
+        PerHead other = default;
+        other.H0 = Warp.Shuffle(v.H0, lane);
+        if (default(THeads).Count > 1) other.H1 = Warp.Shuffle(v.H1, lane);
+        if (default(THeads).Count > 2) other.H2 = Warp.Shuffle(v.H2, lane);
+        if (default(THeads).Count > 2) other.H3 = Warp.Shuffle(v.H3, lane);
+        return other;
+    }
+
+    private static PerHead Larger(PerHead a, PerHead b) => new()
+    {
+        H0 = IntrinsicMath.Max(a.H0, b.H0),
+        H1 = IntrinsicMath.Max(a.H1, b.H1),
+        H2 = IntrinsicMath.Max(a.H2, b.H2),
+        H3 = IntrinsicMath.Max(a.H3, b.H3),
     };
-
-    public void Fade(float factor)
-    {
-        V.V0 *= factor;
-        V.V1 *= factor;
-        V.V2 *= factor;
-        V.V3 *= factor;
-        V.V4 *= factor;
-        V.V5 *= factor;
-        V.V6 *= factor;
-        V.V7 *= factor;
-    }
-
-    public void Add(float weight, Float8 v)
-    {
-        V.V0 += weight * v.V0;
-        V.V1 += weight * v.V1;
-        V.V2 += weight * v.V2;
-        V.V3 += weight * v.V3;
-        V.V4 += weight * v.V4;
-        V.V5 += weight * v.V5;
-        V.V6 += weight * v.V6;
-        V.V7 += weight * v.V7;
-    }
-
-    /// <summary>Adds the sums of the lane that is some lanes apart.</summary>
-    public void Join(int apart)
-    {
-        V.V0 += Warp.ShuffleXor(V.V0, apart);
-        V.V1 += Warp.ShuffleXor(V.V1, apart);
-        V.V2 += Warp.ShuffleXor(V.V2, apart);
-        V.V3 += Warp.ShuffleXor(V.V3, apart);
-        V.V4 += Warp.ShuffleXor(V.V4, apart);
-        V.V5 += Warp.ShuffleXor(V.V5, apart);
-        V.V6 += Warp.ShuffleXor(V.V6, apart);
-        V.V7 += Warp.ShuffleXor(V.V7, apart);
-    }
-
-    /// <summary>Leaves them in shared memory.</summary>
-    public readonly void Put(ArrayView<float> target, int at)
-    {
-        target[at] = V.V0;
-        target[at + 1] = V.V1;
-        target[at + 2] = V.V2;
-        target[at + 3] = V.V3;
-        target[at + 4] = V.V4;
-        target[at + 5] = V.V5;
-        target[at + 6] = V.V6;
-        target[at + 7] = V.V7;
-    }
-
-    /// <summary>Writes as many of them, times a factor, as there are.</summary>
-    public readonly void Store(ArrayView<float> target, long at, int count, float factor)
-    {
-        target[at] = V.V0 * factor;
-        if (count > 1) target[at + 1] = V.V1 * factor;
-        if (count > 2) target[at + 2] = V.V2 * factor;
-        if (count > 3) target[at + 3] = V.V3 * factor;
-        if (count > 4) target[at + 4] = V.V4 * factor;
-        if (count > 5) target[at + 5] = V.V5 * factor;
-        if (count > 6) target[at + 6] = V.V6 * factor;
-        if (count > 7) target[at + 7] = V.V7 * factor;
-    }
 }

@@ -6,13 +6,19 @@ namespace Quern.Kernels.Gpu.Attention;
 /// <summary>How kernels read and write one type of keys or values: see <see cref="KvRows"/>. Implemented by empty structs, so that a kernel is compiled for each.</summary>
 internal interface IKvFormat
 {
-    /// <summary>Eight values of a token's row.</summary>
+    /// <summary>Eight values of a token's row, as they lie.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="rows">The layer's keys or values.</param>
     /// <param name="head">Byte offset of the head in its page.</param>
     /// <param name="token">Token in the page.</param>
     /// <param name="piece">Which eight.</param>
-    Float8 Load(DeviceMemory memory, KvRows rows, long head, int token, int piece);
+    KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece);
+
+    /// <summary>Their numbers, still without the scale of their block.</summary>
+    Float8 Decode(KvBits bits);
+
+    /// <summary>A factor times the scale of their block.</summary>
+    float Scaled(float factor, KvBits bits);
 
     /// <summary>Writes 32 values, one a lane; all lanes of the warp take part.</summary>
     /// <param name="memory">The arena.</param>
@@ -24,15 +30,26 @@ internal interface IKvFormat
     void Store(DeviceMemory memory, KvRows rows, long head, int token, int block, float value);
 }
 
+/// <summary>Eight values as they lie: of types of blocks the codes, and in <c>High.X</c> the block's scale.</summary>
+internal struct KvBits
+{
+    public Uint4 Low;
+    public Uint4 High;
+}
+
 /// <summary>binary32.</summary>
 internal readonly struct KvF32 : IKvFormat
 {
-    public Float8 Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
         ArrayView<Uint4> words = memory.Bytes.Cast<Uint4>();
         long place = (rows.Row(head, token) >> 4) + (2 * piece);
-        return Float8.OfBits(words[place], words[place + 1]);
+        return new KvBits { Low = words[place], High = words[place + 1] };
     }
+
+    public Float8 Decode(KvBits bits) => Float8.OfBits(bits.Low, bits.High);
+
+    public float Scaled(float factor, KvBits bits) => factor;
 
     public void Store(DeviceMemory memory, KvRows rows, long head, int token, int block, float value)
     {
@@ -44,8 +61,11 @@ internal readonly struct KvF32 : IKvFormat
 /// <summary>binary16.</summary>
 internal readonly struct KvF16 : IKvFormat
 {
-    public Float8 Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) =>
-        default(PlainF16).Decode(memory.Bytes.Cast<Uint4>()[(rows.Row(head, token) >> 4) + piece]);
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = memory.Bytes.Cast<Uint4>()[(rows.Row(head, token) >> 4) + piece] };
+
+    public Float8 Decode(KvBits bits) => default(PlainF16).Decode(bits.Low);
+
+    public float Scaled(float factor, KvBits bits) => factor;
 
     public void Store(DeviceMemory memory, KvRows rows, long head, int token, int block, float value)
     {
@@ -57,8 +77,11 @@ internal readonly struct KvF16 : IKvFormat
 /// <summary>bfloat16.</summary>
 internal readonly struct KvBF16 : IKvFormat
 {
-    public Float8 Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) =>
-        default(PlainBF16).Decode(memory.Bytes.Cast<Uint4>()[(rows.Row(head, token) >> 4) + piece]);
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = memory.Bytes.Cast<Uint4>()[(rows.Row(head, token) >> 4) + piece] };
+
+    public Float8 Decode(KvBits bits) => default(PlainBF16).Decode(bits.Low);
+
+    public float Scaled(float factor, KvBits bits) => factor;
 
     public void Store(DeviceMemory memory, KvRows rows, long head, int token, int block, float value)
     {
@@ -70,23 +93,34 @@ internal readonly struct KvBF16 : IKvFormat
 /// <summary>Blocks of 32 signed bytes with a binary16 scale, the largest magnitude over 127. Source: ggml, block_q8_0 in ggml-common.h.</summary>
 internal readonly struct KvQ8_0 : IKvFormat
 {
-    public Float8 Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
-        long place = (rows.Row(head, token) >> 2) + (2 * piece);
-        uint low = memory.Words[place], high = memory.Words[place + 1];
-        float d = Lane.FromHalf(memory.Halves[rows.Scale(head, token, piece >> 2) >> 1]);
+        Uint2 codes = memory.Bytes.Cast<Uint2>()[(rows.Row(head, token) >> 3) + piece];
+        KvBits bits = default;
+        (bits.Low.X, bits.Low.Y, bits.High.X) = (codes.X, codes.Y, memory.Halves[rows.Scale(head, token, piece >> 2) >> 1]);
+        return bits;
+    }
+
+    public Float8 Decode(KvBits bits)
+    {
+        uint low = bits.Low.X ^ 0x80808080, high = bits.Low.Y ^ 0x80808080;
         return new Float8
         {
-            V0 = d * ((int)(low << 24) >> 24),
-            V1 = d * ((int)(low << 16) >> 24),
-            V2 = d * ((int)(low << 8) >> 24),
-            V3 = d * ((int)low >> 24),
-            V4 = d * ((int)(high << 24) >> 24),
-            V5 = d * ((int)(high << 16) >> 24),
-            V6 = d * ((int)(high << 8) >> 24),
-            V7 = d * ((int)high >> 24),
+            V0 = Number(low, 0x7440),
+            V1 = Number(low, 0x7441),
+            V2 = Number(low, 0x7442),
+            V3 = Number(low, 0x7443),
+            V4 = Number(high, 0x7440),
+            V5 = Number(high, 0x7441),
+            V6 = Number(high, 0x7442),
+            V7 = Number(high, 0x7443),
         };
     }
+
+    public float Scaled(float factor, KvBits bits) => factor * Lane.FromHalf(bits.High.X);
+
+    // A byte as the last bits of 2^23: faster than the conversion of whole numbers.
+    private static float Number(uint codes, uint selector) => Interop.IntAsFloat(Lane.Pick(codes, 0x4b000000, selector)) - 8388736f;
 
     public void Store(DeviceMemory memory, KvRows rows, long head, int token, int block, float value)
     {
@@ -105,22 +139,32 @@ internal readonly struct KvQ8_0 : IKvFormat
 /// </summary>
 internal readonly struct KvQ4_0 : IKvFormat
 {
-    public Float8 Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
-        uint codes = memory.Words[(rows.Row(head, token) >> 2) + piece];
-        float d = Lane.FromHalf(memory.Halves[rows.Scale(head, token, piece >> 2) >> 1]);
+        KvBits bits = default;
+        (bits.Low.X, bits.High.X) = (memory.Words[(rows.Row(head, token) >> 2) + piece], memory.Halves[rows.Scale(head, token, piece >> 2) >> 1]);
+        return bits;
+    }
+
+    public Float8 Decode(KvBits bits)
+    {
+        uint codes = bits.Low.X;
         return new Float8
         {
-            V0 = d * ((int)(codes & 15) - 8),
-            V1 = d * ((int)((codes >> 4) & 15) - 8),
-            V2 = d * ((int)((codes >> 8) & 15) - 8),
-            V3 = d * ((int)((codes >> 12) & 15) - 8),
-            V4 = d * ((int)((codes >> 16) & 15) - 8),
-            V5 = d * ((int)((codes >> 20) & 15) - 8),
-            V6 = d * ((int)((codes >> 24) & 15) - 8),
-            V7 = d * ((int)(codes >> 28) - 8),
+            V0 = Number(codes),
+            V1 = Number(codes >> 4),
+            V2 = Number(codes >> 8),
+            V3 = Number(codes >> 12),
+            V4 = Number(codes >> 16),
+            V5 = Number(codes >> 20),
+            V6 = Number(codes >> 24),
+            V7 = Number(codes >> 28),
         };
     }
+
+    public float Scaled(float factor, KvBits bits) => factor * Lane.FromHalf(bits.High.X);
+
+    private static float Number(uint codes) => Interop.IntAsFloat((codes & 15) | 0x4b000000) - 8388616f;
 
     public void Store(DeviceMemory memory, KvRows rows, long head, int token, int block, float value)
     {

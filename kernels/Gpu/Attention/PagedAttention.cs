@@ -1,6 +1,4 @@
 using ILGPU;
-using ILGPU.Algorithms;
-using ILGPU.Runtime.Cuda;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Gpu.Ops;
 using Quern.Kernels.Gpu.Weights;
@@ -8,158 +6,190 @@ using Quern.Kernels.Gpu.Weights;
 namespace Quern.Kernels.Gpu.Attention;
 
 /// <summary>
-/// Attention of single rows over pages, with everything that <see cref="AttentionOptions"/> can ask for: the pages of a row are split over groups of threads, in a group over warps, and
-/// what the parts have found is put together with their maximums. Up to four query heads share what is read of their keys and values. Of scores a lane has a token of the page; of sums it
-/// has eight values, and the lanes that are left over take other tokens.
-/// Grid: (heads in fours × parts × value pieces in sixteens, rows).
+/// Attention of single rows over pages, with everything that <see cref="AttentionOptions"/> can ask for. Heads that share keys and values share what is read, up to four of them. The tokens of a
+/// row are split over groups of threads, in a group over warps, tile by tile, and what the parts have found is put together with their maximums, by the group that is done last.
+/// The row of a token belongs to 4, 8, 16 or 32 lanes, each of which has a piece of 8 values of keys and of sums; the rest of a warp has the tokens beside it. A tile is four steps, 128 / lanes
+/// tokens, of which all keys and values are asked for before the first is used. Keys behind the first 256 values are added piece by piece, values behind them are other groups'.
+/// Grid: (heads of keys and values × query heads that go together × value pieces in 32s × parts, rows).
 /// Source: Dao et al. 2022, arXiv 2205.14135, algorithm 1; Dao et al. 2023, "Flash-Decoding for long-context inference" (parts); Kwon et al. 2023, arXiv 2309.06180 (pages).
 /// </summary>
-internal static class PagedAttention<TKeys, TValues>
+internal static class PagedAttention<TKeys, TValues, THeads>
     where TKeys : unmanaged, IKvFormat
     where TValues : unmanaged, IKvFormat
+    where THeads : unmanaged, IHeadsTogether
 {
-    private const int Page = KvLayout.PageTokens, Four = PagedAttention.HeadsTogether, MostWarps = PagedAttention.Warps;
+    private const int Page = KvLayout.PageTokens, WarpPieces = PagedAttention.WarpPieces, PieceLength = 4 * 8 * WarpPieces;
 
     /// <param name="memory">The arena.</param>
     /// <param name="a">Queries, cache, options, destination.</param>
     public static void Kernel(DeviceMemory memory, AttentionArguments a)
     {
-        ArrayView<float> q = SharedMemory.Allocate<float>(Four * PagedAttention.MostLength);
-        ArrayView<float> weights = SharedMemory.Allocate<float>(MostWarps * Four * Page);
-        ArrayView<float> found = SharedMemory.Allocate<float>(MostWarps * PagedAttention.FoundLength);
-        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, fours = (a.GroupHeads + Four - 1) / Four;
-        int kvHead = Grid.IdxX % a.KvHeads, rest = Grid.IdxX / a.KvHeads, four = rest % fours;
-        rest /= fours;
-        int split = rest % a.Splits, piece = (rest / a.Splits) * PagedAttention.PiecesTogether;
-        int firstHead = (kvHead * a.GroupHeads) + (four * Four), heads = IntrinsicMath.Min(Four, a.GroupHeads - (four * Four));
+        // While tokens are read: the queries of keys behind the first 256 values, and what simulated lanes exchange. Then what lanes have found.
+        ArrayView<float> found = SharedMemory.Allocate<float>(PartsOfRow.FoundLength);
+        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, warps = Group.DimX >> 5, wide = 1 << a.LaneBits, mine = lane & (wide - 1);
+        int together = default(THeads).Count, sets = (a.GroupHeads + together - 1) / together, chunks = (a.Values.Pieces + WarpPieces - 1) / WarpPieces;
+        int kvHead = Grid.IdxX % a.KvHeads, rest = Grid.IdxX / a.KvHeads, set = rest % sets;
+        rest /= sets;
+        int chunk = rest % chunks, split = rest / chunks, firstHead = (kvHead * a.GroupHeads) + (set * together), heads = IntrinsicMath.Min(together, a.GroupHeads - (set * together));
         RowPlace row = RowPlace.Of(memory, a.Batch, Grid.IdxY);
-        int keyPieces = a.Keys.Pieces, length = keyPieces * 8;
-        long queries = a.Queries.Row(Grid.IdxY) + ((long)firstHead * a.Keys.Length);
-        for (int i = Group.IdxX; i < Four * length; i += Group.DimX)
-        {
-            int head = i / length, col = i - (head * length);
-            q[i] = head < heads && col < a.Keys.Length ? memory.Floats[queries + (head * a.Keys.Length) + col] : 0f;
-        }
-
-        Group.Barrier();
-        int first = a.First(row), last = a.Last(row), position = row.Position, firstPage = first / Page, pages = (last / Page) + 1 - firstPage;
-        int each = (pages + a.Splits - 1) / a.Splits, begin = firstPage + (split * each), end = IntrinsicMath.Min(begin + each, firstPage + pages);
-        int lanePieces = IntrinsicMath.Min(PagedAttention.PiecesTogether, a.Values.Pieces - piece), wide = PagedAttention.Wide(lanePieces), mine = lane % wide;
+        int first = a.First(row), last = a.Last(row), position = row.Position, tileBits = 7 - a.LaneBits;
+        int firstTile = first >> tileBits, tiles = last < first ? 0 : (last >> tileBits) + 1 - firstTile, each = (tiles + a.Splits - 1) / a.Splits;
+        int tile = firstTile + (split * each) + warp, end = firstTile + IntrinsicMath.Min((split + 1) * each, tiles);
+        int keyPiece = IntrinsicMath.Min(mine, a.Keys.Pieces - 1), valuePiece = IntrinsicMath.Min((chunk * WarpPieces) + mine, a.Values.Pieces - 1);
+        int apart = 32 >> a.LaneBits, sub = lane >> a.LaneBits, step = LaneExchange<THeads>.Step(wide), scratch = (2 * PieceLength) + (warp * LaneExchange<THeads>.ScratchLength);
+        Queries q = Load(memory, a, firstHead, heads, mine);
+        for (int more = WarpPieces, place = lane; more < a.Keys.Pieces; more += WarpPieces, place += PieceLength)
+            if (warp == 0) Put(Load(memory, a, firstHead, heads, more + lane), found, place);
+        if (a.Keys.Pieces > WarpPieces) Group.Barrier();
         HeadState s0 = HeadState.Empty, s1 = HeadState.Empty, s2 = HeadState.Empty, s3 = HeadState.Empty;
-        for (int index = begin + warp; index < end; index += Group.DimX >> 5)
+        int page = tile < end ? memory.Ints[row.Table + ((tile << tileBits) / Page)] : 0;
+        for (; tile < end; tile += warps)
         {
-            int page = memory.Ints[row.Table + index], slot = (index * Page) + lane, place = warp * Four * Page;
-            Scores scores = Dots(memory, a, q, page, kvHead, keyPieces, length);
-            int at = row.PositionOf(slot);
-            bool isSeen = at >= first && slot <= last;
-            s0.Weigh(weights, place, PagedAttention.Score(memory, a, firstHead, position, at, isSeen, scores.S0));
-            if (heads > 1) s1.Weigh(weights, place + Page, PagedAttention.Score(memory, a, firstHead + 1, position, at, isSeen, scores.S1));
-            if (heads > 2) s2.Weigh(weights, place + (2 * Page), PagedAttention.Score(memory, a, firstHead + 2, position, at, isSeen, scores.S2));
-            if (heads > 3) s3.Weigh(weights, place + (3 * Page), PagedAttention.Score(memory, a, firstHead + 3, position, at, isSeen, scores.S3));
-            Warp.Barrier();
-            long head = a.Values.Head(page, kvHead);
-            for (int token = lane / wide; token < Page; token += 32 / wide)
+            // Slots that are not seen are replaced by the nearest ones that are, since what lies there may be no number.
+            int slot = tile << tileBits, begin = slot & -Page, low = first - begin, high = last - begin, token = (slot - begin) + sub;
+            int t0 = IntrinsicMath.Max(low, IntrinsicMath.Min(token, high)), t1 = IntrinsicMath.Max(low, IntrinsicMath.Min(token + apart, high));
+            int t2 = IntrinsicMath.Max(low, IntrinsicMath.Min(token + (2 * apart), high)), t3 = IntrinsicMath.Max(low, IntrinsicMath.Min(token + (3 * apart), high));
+            long keys = a.Keys.Head(page, kvHead), values = a.Values.Head(page, kvHead);
+            KvBits k0 = default(TKeys).Load(memory, a.Keys, keys, t0, keyPiece), k1 = default(TKeys).Load(memory, a.Keys, keys, t1, keyPiece);
+            KvBits k2 = default(TKeys).Load(memory, a.Keys, keys, t2, keyPiece), k3 = default(TKeys).Load(memory, a.Keys, keys, t3, keyPiece);
+            KvBits v0 = default(TValues).Load(memory, a.Values, values, t0, valuePiece), v1 = default(TValues).Load(memory, a.Values, values, t1, valuePiece);
+            KvBits v2 = default(TValues).Load(memory, a.Values, values, t2, valuePiece), v3 = default(TValues).Load(memory, a.Values, values, t3, valuePiece);
+            page = memory.Ints[row.Table + ((IntrinsicMath.Min(tile + warps, end - 1) << tileBits) / Page)];
+            PerStep products = new() { S0 = Dot(k0, q), S1 = Dot(k1, q), S2 = Dot(k2, q), S3 = Dot(k3, q) };
+            for (int more = WarpPieces, place = lane; more < a.Keys.Pieces; more += WarpPieces, place += PieceLength)
             {
-                int stored = (index * Page) + token;
-                if (mine >= lanePieces || stored < first || stored > last) continue;
-                Float8 v = default(TValues).Load(memory, a.Values, head, token, piece + mine);
-                s0.Sum.Add(weights[place + token], v);
-                if (heads > 1) s1.Sum.Add(weights[place + Page + token], v);
-                if (heads > 2) s2.Sum.Add(weights[place + (2 * Page) + token], v);
-                if (heads > 3) s3.Sum.Add(weights[place + (3 * Page) + token], v);
+                int piece = IntrinsicMath.Min(more + lane, a.Keys.Pieces - 1);
+                products.S0 = Add(products.S0, default(TKeys).Load(memory, a.Keys, keys, t0, piece), found, place);
+                products.S1 = Add(products.S1, default(TKeys).Load(memory, a.Keys, keys, t1, piece), found, place);
+                products.S2 = Add(products.S2, default(TKeys).Load(memory, a.Keys, keys, t2, piece), found, place);
+                products.S3 = Add(products.S3, default(TKeys).Load(memory, a.Keys, keys, t3, piece), found, place);
             }
 
-            Warp.Barrier();
+            PerHead scores = LaneExchange<THeads>.Sum(products, wide, found, scratch);
+            int own = slot + sub + (step * apart), at = row.PositionOf(own);
+            bool isSeen = at >= first && own <= last;
+            scores.H0 = PagedAttention.Score(memory, a, firstHead, position, at, isSeen, scores.H0);
+            if (together > 1) scores.H1 = PagedAttention.Score(memory, a, firstHead + IntrinsicMath.Min(1, heads - 1), position, at, isSeen, scores.H1);
+            if (together > 2) scores.H2 = PagedAttention.Score(memory, a, firstHead + IntrinsicMath.Min(2, heads - 1), position, at, isSeen, scores.H2);
+            if (together > 2) scores.H3 = PagedAttention.Score(memory, a, firstHead + IntrinsicMath.Min(3, heads - 1), position, at, isSeen, scores.H3);
+            PerHead most = LaneExchange<THeads>.Most(scores, wide, found, scratch);
+            s0.Raise(IntrinsicMath.Max(s0.Most, most.H0));
+            if (together > 1) s1.Raise(IntrinsicMath.Max(s1.Most, most.H1));
+            if (together > 2) s2.Raise(IntrinsicMath.Max(s2.Most, most.H2));
+            if (together > 2) s3.Raise(IntrinsicMath.Max(s3.Most, most.H3));
+            PerHead weights = default;
+            weights.H0 = s0.Weight(scores.H0);
+            if (together > 1) weights.H1 = s1.Weight(scores.H1);
+            if (together > 2) weights.H2 = s2.Weight(scores.H2);
+            if (together > 2) weights.H3 = s3.Weight(scores.H3);
+            PerStep shared = LaneExchange<THeads>.Share(weights, wide, found, scratch);
+            Weigh(ref s0, ref s1, ref s2, ref s3, shared.S0, v0);
+            Weigh(ref s0, ref s1, ref s2, ref s3, shared.S1, v1);
+            Weigh(ref s0, ref s1, ref s2, ref s3, shared.S2, v2);
+            Weigh(ref s0, ref s1, ref s2, ref s3, shared.S3, v3);
         }
 
-        // Lanes that have the same values of other tokens, then warps.
-        for (int apart = wide; apart < 32; apart *= 2)
-        {
-            s0.Sum.Join(apart);
-            if (heads > 1) s1.Sum.Join(apart);
-            if (heads > 2) s2.Sum.Join(apart);
-            if (heads > 3) s3.Sum.Join(apart);
-        }
-
-        WriteHead(memory, a, found, firstHead, split, piece, lanePieces, heads > 0, s0);
-        WriteHead(memory, a, found, firstHead + 1, split, piece, lanePieces, heads > 1, s1);
-        WriteHead(memory, a, found, firstHead + 2, split, piece, lanePieces, heads > 2, s2);
-        WriteHead(memory, a, found, firstHead + 3, split, piece, lanePieces, heads > 3, s3);
+        PartsOfRow parts = new(firstHead, heads, together, chunk, split, (((long)Grid.IdxY * sets * a.KvHeads) + (kvHead * sets) + set) * chunks + chunk);
+        parts.Join(memory, a, found, s0, s1, s2, s3);
     }
 
-    // Every lane the products of its token's key with four queries.
-    private static Scores Dots(DeviceMemory memory, AttentionArguments a, ArrayView<float> q, int page, int kvHead, int pieces, int length)
+    // A lane's piece of the queries; zeros behind the last value.
+    private static Queries Load(DeviceMemory memory, AttentionArguments a, int firstHead, int heads, int piece)
     {
-        long head = a.Keys.Head(page, kvHead);
-        int token = Group.IdxX & 31;
-        Scores sums = default;
-        for (int piece = 0; piece < pieces; piece++)
-        {
-            Float8 k = default(TKeys).Load(memory, a.Keys, head, token, piece);
-            int at = piece * 8;
-            sums.S0 += Dot(k, q, at);
-            sums.S1 += Dot(k, q, at + length);
-            sums.S2 += Dot(k, q, at + (2 * length));
-            sums.S3 += Dot(k, q, at + (3 * length));
-        }
+        long place = a.Queries.Row(Grid.IdxY) + ((long)firstHead * a.Keys.Length);
+        int length = a.Keys.Length, col = piece * 8;
+        Queries q = default;
+        q.H0 = Load(memory, place, col, length);
+        if (default(THeads).Count > 1) q.H1 = Load(memory, place + (IntrinsicMath.Min(1, heads - 1) * length), col, length);
+        if (default(THeads).Count > 2) q.H2 = Load(memory, place + (IntrinsicMath.Min(2, heads - 1) * length), col, length);
+        if (default(THeads).Count > 2) q.H3 = Load(memory, place + (IntrinsicMath.Min(3, heads - 1) * length), col, length);
+        return q;
+    }
 
-        return sums;
+    private static Float8 Load(DeviceMemory memory, long place, int col, int length) => new()
+    {
+        V0 = One(memory, place, col, length),
+        V1 = One(memory, place, col + 1, length),
+        V2 = One(memory, place, col + 2, length),
+        V3 = One(memory, place, col + 3, length),
+        V4 = One(memory, place, col + 4, length),
+        V5 = One(memory, place, col + 5, length),
+        V6 = One(memory, place, col + 6, length),
+        V7 = One(memory, place, col + 7, length),
+    };
+
+    private static float One(DeviceMemory memory, long place, int col, int length)
+    {
+        float value = memory.Floats[place + IntrinsicMath.Min(col, length - 1)];
+        return col < length ? value : 0f;
+    }
+
+    private static void Put(Queries q, ArrayView<float> shared, int place)
+    {
+        Put(q.H0, shared, place);
+        if (default(THeads).Count > 1) Put(q.H1, shared, place + (8 * WarpPieces));
+        if (default(THeads).Count > 2) Put(q.H2, shared, place + (16 * WarpPieces));
+        if (default(THeads).Count > 2) Put(q.H3, shared, place + (24 * WarpPieces));
+    }
+
+    private static void Put(Float8 v, ArrayView<float> shared, int place) => PartsOfRow.Put(v, shared, place, WarpPieces);
+
+    private static PerHead Dot(KvBits bits, Queries q)
+    {
+        Float8 k = default(TKeys).Decode(bits);
+        PerHead products = default;
+        products.H0 = default(TKeys).Scaled(Dot(k, q.H0), bits);
+        if (default(THeads).Count > 1) products.H1 = default(TKeys).Scaled(Dot(k, q.H1), bits);
+        if (default(THeads).Count > 2) products.H2 = default(TKeys).Scaled(Dot(k, q.H2), bits);
+        if (default(THeads).Count > 2) products.H3 = default(TKeys).Scaled(Dot(k, q.H3), bits);
+        return products;
+    }
+
+    private static float Dot(Float8 k, Float8 q) => (k.V0 * q.V0) + (k.V1 * q.V1) + (k.V2 * q.V2) + (k.V3 * q.V3) + (k.V4 * q.V4) + (k.V5 * q.V5) + (k.V6 * q.V6) + (k.V7 * q.V7);
+
+    // The products of a piece whose queries are in shared memory.
+    private static PerHead Add(PerHead products, KvBits bits, ArrayView<float> q, int place)
+    {
+        Float8 k = default(TKeys).Decode(bits);
+        products.H0 += default(TKeys).Scaled(Dot(k, q, place), bits);
+        if (default(THeads).Count > 1) products.H1 += default(TKeys).Scaled(Dot(k, q, place + (8 * WarpPieces)), bits);
+        if (default(THeads).Count > 2) products.H2 += default(TKeys).Scaled(Dot(k, q, place + (16 * WarpPieces)), bits);
+        if (default(THeads).Count > 2) products.H3 += default(TKeys).Scaled(Dot(k, q, place + (24 * WarpPieces)), bits);
+        return products;
     }
 
     private static float Dot(Float8 k, ArrayView<float> q, int at) =>
-        (k.V0 * q[at]) + (k.V1 * q[at + 1]) + (k.V2 * q[at + 2]) + (k.V3 * q[at + 3]) + (k.V4 * q[at + 4]) + (k.V5 * q[at + 5]) + (k.V6 * q[at + 6]) + (k.V7 * q[at + 7]);
+        (k.V0 * q[at]) + (k.V1 * q[at + 32]) + (k.V2 * q[at + 64]) + (k.V3 * q[at + 96]) + (k.V4 * q[at + 128]) + (k.V5 * q[at + 160]) + (k.V6 * q[at + 192]) + (k.V7 * q[at + 224]);
 
-    // Puts the warps of a group together, and gives the result to y or, where there are other parts, to them.
-    private static void WriteHead(DeviceMemory memory, AttentionArguments a, ArrayView<float> found, int head, int split, int piece, int lanePieces, bool isHead, HeadState state)
+    // Adds the values of a step, with the weights of its token.
+    private static void Weigh(ref HeadState s0, ref HeadState s1, ref HeadState s2, ref HeadState s3, PerHead weights, KvBits bits)
     {
-        int lane = Group.IdxX & 31, warp = Group.IdxX >> 5;
-        if (Group.DimX > GpuDevice.WarpThreads)
-        {
-            int own = warp * PagedAttention.FoundLength;
-            Group.Barrier();
-            if (lane < lanePieces) state.Sum.Put(found, own + 2 + (8 * lane));
-            if (lane == 0) (found[own], found[own + 1]) = (state.Most, state.Total);
-            Group.Barrier();
-            if (warp != 0) return;
-            state = HeadState.Empty;
-            for (int w = 0; w < Group.DimX >> 5; w++)
-            {
-                int other = w * PagedAttention.FoundLength;
-                state.Join(found[other], found[other + 1], Float8Sum.Of(found, other + 2 + (8 * IntrinsicMath.Min(lane, lanePieces - 1))));
-            }
-        }
-
-        if (!isHead || lane >= lanePieces) return;
-        if (a.Splits > 1)
-        {
-            long part = ((((long)Grid.IdxY * a.Heads) + head) * a.Splits) + split, sums = (a.Parts >> 2) + (part * a.Values.Length), totals = (a.Weights >> 2) + (part * 2);
-            state.Sum.Store(memory.Floats, sums + ((piece + lane) * 8), a.Values.Length - ((piece + lane) * 8), 1f);
-            if (piece == 0 && lane == 0) (memory.Floats[totals], memory.Floats[totals + 1]) = (state.Most, state.Total);
-            return;
-        }
-
-        if (a.Sinks >= 0) state.Join(memory.Floats[(a.Sinks >> 2) + head], 1f, default);
-        long y = a.Y.Row(Grid.IdxY) + ((long)head * a.Values.Length) + ((piece + lane) * 8);
-        state.Sum.Store(memory.Floats, y, a.Values.Length - ((piece + lane) * 8), 1f / state.Total);
+        Float8 v = default(TValues).Decode(bits);
+        s0.Total += weights.H0;
+        s0.Add(default(TValues).Scaled(weights.H0, bits), v);
+        if (default(THeads).Count > 1) s1.Total += weights.H1;
+        if (default(THeads).Count > 1) s1.Add(default(TValues).Scaled(weights.H1, bits), v);
+        if (default(THeads).Count > 2) s2.Total += weights.H2;
+        if (default(THeads).Count > 2) s2.Add(default(TValues).Scaled(weights.H2, bits), v);
+        if (default(THeads).Count > 2) s3.Total += weights.H3;
+        if (default(THeads).Count > 2) s3.Add(default(TValues).Scaled(weights.H3, bits), v);
     }
 
-    private struct Scores
+    /// <summary>Eight values of each head's query.</summary>
+    private struct Queries
     {
-        public float S0;
-        public float S1;
-        public float S2;
-        public float S3;
+        public Float8 H0;
+        public Float8 H1;
+        public Float8 H2;
+        public Float8 H3;
     }
 }
 
 /// <summary>What all types of keys and values share.</summary>
 internal static class PagedAttention
 {
-    /// <summary>Query heads that share what is read.</summary>
-    public const int HeadsTogether = 4;
-
-    /// <summary>Pieces of eight values that lanes of a warp sum up.</summary>
-    public const int PiecesTogether = 16;
+    /// <summary>Pieces of eight values that lanes of a warp have.</summary>
+    public const int WarpPieces = 32;
 
     /// <summary>Most values of a key.</summary>
     public const int MostLength = 640;
@@ -167,16 +197,15 @@ internal static class PagedAttention
     /// <summary>Warps of a group.</summary>
     public const int Warps = 4;
 
-    /// <summary>What a warp hands over: maximum, total, sums.</summary>
-    public const int FoundLength = 2 + (8 * PiecesTogether);
+    /// <summary>Lanes that share the row of a token, as a power of two, 2 to 5: one for each of the pieces.</summary>
+    public static int LaneBits(KvRows keys, KvRows values) => Math.Clamp(System.Numerics.BitOperations.Log2((uint)(2 * Math.Max(keys.Pieces, values.Pieces)) - 1), 2, 5);
 
-    /// <summary>Lanes that share the values of a token: the next power of two; all where threads are simulated and adding lanes up is slow.</summary>
-    public static int Wide(int pieces) => !CudaAsm.IsSupported ? GpuDevice.WarpThreads : pieces > 8 ? 16 : pieces > 4 ? 8 : pieces > 2 ? 4 : pieces;
+    /// <summary>Query heads of a head of keys and values that go together.</summary>
+    public static int HeadsTogether(int groupHeads) => groupHeads > 2 ? 4 : groupHeads;
 
     /// <summary>A product made a score: scaled, capped, biased by the positions of query and key; far below all others where the query does not see it.</summary>
     public static float Score(DeviceMemory memory, AttentionArguments a, int head, int query, int key, bool isSeen, float product)
     {
-        if (!isSeen) return HeadState.Nothing;
         float score = product * a.Scale;
         if (a.SoftCap != 0f) score = a.SoftCap * Activations.Tanh(score / a.SoftCap);
         if (a.Slopes >= 0) score -= memory.Floats[(a.Slopes >> 2) + head] * IntrinsicMath.Abs(query - key);
@@ -186,24 +215,6 @@ internal static class PagedAttention
             score += memory.Floats[(a.Biases >> 2) + (head * ((2 * a.Reach) + 1)) + a.Reach + distance];
         }
 
-        return score;
-    }
-
-    /// <summary>Puts the parts of a row together. A warp a head: grid (heads, rows).</summary>
-    public static void Combine(DeviceMemory memory, AttentionArguments a)
-    {
-        long part = (((long)Grid.IdxY * a.Heads) + Grid.IdxX) * a.Splits, totals = (a.Weights >> 2) + (part * 2);
-        float most = a.Sinks >= 0 ? memory.Floats[(a.Sinks >> 2) + Grid.IdxX] : HeadState.Nothing;
-        float total = a.Sinks >= 0 ? 1f : 0f, sink = most;
-        for (int i = 0; i < a.Splits; i++) most = IntrinsicMath.Max(most, memory.Floats[totals + (2 * i)]);
-        total *= XMath.Exp(sink - most);
-        for (int i = 0; i < a.Splits; i++) total += memory.Floats[totals + (2 * i) + 1] * XMath.Exp(memory.Floats[totals + (2 * i)] - most);
-        for (int col = Group.IdxX; col < a.Values.Length; col += Group.DimX)
-        {
-            float sum = 0;
-            for (int i = 0; i < a.Splits; i++)
-                sum += memory.Floats[(a.Parts >> 2) + ((part + i) * a.Values.Length) + col] * XMath.Exp(memory.Floats[totals + (2 * i)] - most);
-            memory.Floats[a.Y.Row(Grid.IdxY) + ((long)Grid.IdxX * a.Values.Length) + col] = sum / total;
-        }
+        return isSeen ? score : HeadState.Nothing;
     }
 }

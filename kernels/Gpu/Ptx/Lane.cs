@@ -19,6 +19,16 @@ internal struct Uint4
     public uint W;
 }
 
+/// <summary>8 bytes, loaded and stored at once.</summary>
+internal struct Uint2
+{
+    /// <summary>Bytes 0…3.</summary>
+    public uint X;
+
+    /// <summary>Bytes 4…7.</summary>
+    public uint Y;
+}
+
 /// <summary>
 /// What a lane of a warp does beyond C#: on a card by PTX, elsewhere by plain code with the same result.
 /// Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, sections 9.7.1 (dp4a), 9.7.9 (ld, prmt), 9.7.3 (rsqrt).

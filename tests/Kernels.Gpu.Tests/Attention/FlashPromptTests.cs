@@ -43,7 +43,7 @@ public sealed class FlashPromptTests
         arena.Write<float>(queries.Address, q);
         arena.Write<float>(sink, sinks);
         AttentionOptions options = new(heads, 1 / MathF.Sqrt(length), cap, window);
-        AttentionArguments arguments = new(arena.Tensor(queries), arena.Tensor(y), cache.Keys(0), cache.Values(0), places, kvHeads, options, new AttentionPlaces(-1, -1, 0, hasSinks ? arena.Offset(sink) : -1, 0, 0), 1);
+        AttentionArguments arguments = new(arena.Tensor(queries), arena.Tensor(y), cache.Keys(0), cache.Values(0), places, kvHeads, options, new AttentionPlaces(-1, -1, 0, hasSinks ? arena.Offset(sink) : -1, 0, 0, 0), 1);
         FlashArguments flash = new(arguments, 0, tokens);
         int groups = (tokens + FlashPrompt.Queries - 1) / FlashPrompt.Queries;
         if (length == 64) PtxMachine.Run(FlashPrompt<KvF16, KvF16, Head64>.Kernel, arena, flash, heads, groups, FlashPrompt.Threads);
@@ -53,42 +53,10 @@ public sealed class FlashPromptTests
         Check(found, (token, head) => Row(q, k, v, token, head, length, heads, kvHeads, depth, options, hasSinks ? sinks[head] : double.NegativeInfinity), tokens, heads, length, 3e-3);
 
         // The kernel of single rows, four warps that share a row's pages.
-        PtxMachine.Run(PagedAttention<KvF16, KvF16>.Kernel, arena, arguments, kvHeads, tokens, 128);
+        if (heads == kvHeads) PtxMachine.Run(PagedAttention<KvF16, KvF16, OneHead>.Kernel, arena, arguments, kvHeads, tokens, 128);
+        else PtxMachine.Run(PagedAttention<KvF16, KvF16, TwoHeads>.Kernel, arena, arguments, kvHeads, tokens, 128);
         arena.Read<float>(y.Address, alone);
         Check(alone, (token, head) => Row(q, k, v, token, head, length, heads, kvHeads, depth, options, hasSinks ? sinks[head] : double.NegativeInfinity), tokens, heads, length, 2e-3);
-    }
-
-    [Fact]
-    public void PartsOfARowArePutTogether()
-    {
-        const int Length = 64, Heads = 2, Slots = 300;
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
-        using DeviceArena arena = new(device, 8 << 20);
-        using PassInputs inputs = new(device, arena);
-        int[] table = [.. Enumerable.Range(0, KvLayout.PagesFor(Slots))];
-        using GpuKvCache cache = new(device, arena, new KvLayout([new KvLayer(1, Length, Length)], KvType.F16, table.Length));
-        Random random = new(1);
-        float[] kv = Values(random, Slots * Length), q = Values(random, Heads * Length), sinks = Values(random, Heads), found = new float[Heads * Length];
-        Tensor stored = new(arena.Take(kv.Length * sizeof(float), "kv"), Slots, Length, Length), queries = new(arena.Take(q.Length * sizeof(float), "q"), 1, Heads * Length, Heads * Length);
-        Tensor y = queries with { Address = arena.Take(q.Length * sizeof(float), "y") };
-        nint sink = arena.Take(Heads * sizeof(float), "sinks"), parts = arena.Take(Heads * 3 * (Length + 2) * sizeof(float), "parts");
-        arena.Write<float>(stored.Address, kv);
-        arena.Write<float>(queries.Address, q);
-        arena.Write<float>(sink, sinks);
-        Batch batch = new(Slots);
-        batch.Add(new int[Slots], 0, table);
-        InputPlaces places = inputs.Require(batch);
-        foreach (KvRows rows in new[] { cache.Keys(0), cache.Values(0) })
-            PtxMachine.Run(StoreKv<KvF16>.Kernel, arena, new StoreArguments(arena.Tensor(stored), rows, 1, places), Length / 32, Slots, 32);
-        batch.Clear();
-        batch.Add([0], Slots - 1, table);
-        AttentionOptions options = new(Heads, 1 / MathF.Sqrt(Length));
-        AttentionPlaces vectors = new(-1, -1, 0, arena.Offset(sink), arena.Offset(parts), arena.Offset(parts) + (Heads * 3 * Length * sizeof(float)));
-        AttentionArguments arguments = new(arena.Tensor(queries), arena.Tensor(y), cache.Keys(0), cache.Values(0), inputs.Require(batch), 1, options, vectors, 3);
-        PtxMachine.Run(PagedAttention<KvF16, KvF16>.Kernel, arena, arguments, 3, 1, 64);
-        PtxMachine.Run(PagedAttention.Combine, arena, arguments, Heads, 1, 32);
-        arena.Read<float>(y.Address, found);
-        Check(found, (_, head) => Row(q, kv, kv, 0, head, Length, Heads, 1, Slots - 1, options, sinks[head]), 1, Heads, Length, 2e-3);
     }
 
     private static void Check(float[] found, Func<int, int, double[]> expected, int tokens, int heads, int length, double tolerance)

@@ -16,6 +16,13 @@ internal sealed unsafe partial class PtxMachine
             case "cp":
                 if (i.Operands.Length > 1) Buffer.MemoryCopy(At(thread, i.Operands[1], false, 16), At(thread, i.Operands[0], true, 16), 16, 16);
                 break;
+            case "atom":
+                int* counter = (int*)At(thread, i.Operands[1], false, 4);
+                Set(thread, i.Operands[0], (uint)*counter, 32);
+                *counter += i.Name.Contains("add") ? (int)Value(thread, i.Operands[2]) : throw new NotSupportedException(i.Text);
+                break;
+            case "membar":
+                break;
             case "cvta":
                 Set(thread, i.Operands[0], Value(thread, i.Operands[1]), 64);
                 break;

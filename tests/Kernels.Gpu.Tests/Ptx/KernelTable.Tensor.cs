@@ -29,7 +29,6 @@ internal static partial class KernelTable
         Rows<KvBF16>(all, "BF16");
         Rows<KvQ8_0>(all, "Q8_0");
         Rows<KvQ4_0>(all, "Q4_0");
-        all.Add("CombineParts", new(PagedAttention.Combine, 40));
     }
 
     // 128 registers leave a multiprocessor two groups of 256 threads.
@@ -47,6 +46,8 @@ internal static partial class KernelTable
         all.Add($"StoreKv {name}", new(StoreKv<T>.Kernel, 40));
         all.Add($"Prompt {name} 128", new(FlashPrompt<T, T, Head128>.Kernel, 168) { Needs = [(Mma, 64), (LoadMatrix, 40)] });
         all.Add($"Prompt {name} 64", new(FlashPrompt<T, T, Head64>.Kernel, 168) { Needs = [(Mma, 32), (LoadMatrix, 20)] });
-        all.Add($"Attention {name}", new(PagedAttention<T, T>.Kernel, 128));
+        all.Add($"Attention {name} 1", new(PagedAttention<T, T, OneHead>.Kernel, 128));
+        all.Add($"Attention {name} 2", new(PagedAttention<T, T, TwoHeads>.Kernel, 128));
+        all.Add($"Attention {name} 4", new(PagedAttention<T, T, FourHeads>.Kernel, 128));
     }
 }
