@@ -27,8 +27,13 @@ internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, lon
 /// <summary>How many tokens a group computes: 32 times as many as a warp has tiles of 16.</summary>
 internal interface ITokenTile
 {
-    /// <summary>4, 2 or 1.</summary>
+    /// <summary>8, 4, 2 or 1.</summary>
     int Tiles { get; }
+}
+
+internal readonly struct Tokens256 : ITokenTile
+{
+    public int Tiles => 8;
 }
 
 internal readonly struct Tokens128 : ITokenTile

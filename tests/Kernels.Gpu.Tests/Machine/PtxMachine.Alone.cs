@@ -16,6 +16,8 @@ internal sealed unsafe partial class PtxMachine
             case "cp":
                 if (i.Operands.Length > 1) Buffer.MemoryCopy(At(thread, i.Operands[1], false, 16), At(thread, i.Operands[0], true, 16), 16, 16);
                 break;
+            case "fence":
+                break;
             case "cvta":
                 Set(thread, i.Operands[0], Value(thread, i.Operands[1]), 64);
                 break;
