@@ -53,10 +53,14 @@ public sealed unsafe partial class GpuBackend
             if (isBlocks && blocks < 0) blocks = Narrow(x, width, place, ActivationOrder.Blocks);
             if (!isBlocks && eights < 0) eights = Narrow(x, width, place + bytes, ActivationOrder.Eights);
             GemmArguments arguments = new(matrix.Planes, 0, isBlocks ? blocks : eights, x.Rows, width, Offset(product.Bias), Place(product.Y));
-            int tiles = WarpgroupTiles(x.Rows, matrix.Rows);
-            Kernels(matrix.Layout).Warpgroups(tiles).Run(_arena.Memory, arguments, Groups(x.Rows, 32 * tiles), Groups(matrix.Rows, WarpgroupGemm.Rows), WarpgroupGemm.Threads);
+            WarpgroupPlan plan = new(x.Rows, matrix.Rows, _device.Accelerator.NumMultiprocessors);
+            Run(matrix, arguments.OfRows(0, plan.Rows), plan.Tiles);
+            Run(matrix, arguments.OfRows(plan.Rows, matrix.Rows - plan.Rows), plan.RestTiles);
         }
     }
+
+    private void Run(DeviceMatrix matrix, GemmArguments arguments, int tiles) => Kernels(matrix.Layout).Warpgroups(tiles).Run(
+        _arena.Memory, arguments, Groups(arguments.Tokens, 32 * tiles), Groups(arguments.Weights.Rows, WarpgroupGemm.Rows), WarpgroupGemm.Threads);
 
     private long NarrowPlace(long bytes)
     {
@@ -80,16 +84,5 @@ public sealed unsafe partial class GpuBackend
         int wanted = _device.Accelerator.NumMultiprocessors * 3 / 2, groups = Groups(rows, TensorGemm.Rows);
         if (tokens > 64 && groups * Groups(tokens, 128) >= wanted) return 4;
         return tokens > 32 && groups * Groups(tokens, 64) >= wanted ? 2 : 1;
-    }
-
-    // A multiprocessor does one group after the other, and decoding costs as much as 64 tokens.
-    private int WarpgroupTiles(int tokens, int rows)
-    {
-        int best = 8;
-        for (int tiles = 4; tiles >= 2; tiles /= 2)
-            if (Cost(tiles) < Cost(best)) best = tiles;
-        return best;
-
-        int Cost(int tiles) => Groups(Groups(rows, WarpgroupGemm.Rows) * Groups(tokens, 32 * tiles), _device.Accelerator.NumMultiprocessors) * ((32 * tiles) + 64);
     }
 }

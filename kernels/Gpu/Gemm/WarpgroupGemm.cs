@@ -97,7 +97,16 @@ internal static class WarpgroupGemm<TPanel, TTile>
         int col = Group.IdxX & 127, row = firstRow + col, count = IntrinsicMath.Min(32 * default(TTile).Tiles, a.Tokens - firstToken);
         if (row >= a.Weights.Rows) return;
         float bias = a.Bias >= 0 ? memory.Floats[(a.Bias >> 2) + row] : 0f;
-        for (int token = Group.IdxX >> 7; token < count; token += 2)
-            memory.Floats[a.Y.Row(firstToken + token) + row] = TensorTile.Get(shared + (uint)(((token * WarpgroupTile.ResultStride) + col) * 4)) + bias;
+        uint place = shared + (uint)(col * 4);
+        for (int token = Group.IdxX >> 7; token < count; token += 8)
+        {
+            float v0 = Sum(place, token), v1 = Sum(place, token + 2), v2 = Sum(place, token + 4), v3 = Sum(place, token + 6);
+            memory.Floats[a.Y.Row(firstToken + token) + row] = v0 + bias;
+            if (token + 2 < count) memory.Floats[a.Y.Row(firstToken + token + 2) + row] = v1 + bias;
+            if (token + 4 < count) memory.Floats[a.Y.Row(firstToken + token + 4) + row] = v2 + bias;
+            if (token + 6 < count) memory.Floats[a.Y.Row(firstToken + token + 6) + row] = v3 + bias;
+        }
     }
+
+    private static float Sum(uint place, int token) => TensorTile.Get(place + (uint)(token * WarpgroupTile.ResultStride * 4));
 }

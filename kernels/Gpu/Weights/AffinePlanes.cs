@@ -13,7 +13,7 @@ internal static unsafe class AffinePlanes
     {
         int shift = (block & 7) * 4;
         uint upper = super.W >> shift;
-        uint scale = ((super.Y >> shift) & 15) | ((upper & 3) << 4), minimum = ((super.Z >> shift) & 15) | ((upper & 12) << 2);
+        int scale = (int)(((super.Y >> shift) & 15) | ((upper & 3) << 4)), minimum = (int)(((super.Z >> shift) & 15) | ((upper & 12) << 2));
         codes.Scale = Lane.FromHalf(super.X & 0xffff) * scale;
         codes.Minimum = Lane.FromHalf(super.X >> 16) * minimum;
         return codes;
