@@ -14,6 +14,7 @@ internal static partial class KernelTable
     {
         all.Add("NarrowActivations", new(NarrowActivations.Kernel, 32));
         all.Add("TensorPeak", new(TensorPeak.Kernel, 128) { Needs = [(Mma, 16)] });
+        all.Add("WarpgroupPeak", new(WarpgroupPeak.Kernel, 192) { Needs = [(Warpgroup + "256k16", 8)] });
         Gemm<FloatPanel<PlainF32>>(all, "F32");
         Gemm<FloatPanel<PlainF16>>(all, "F16");
         Gemm<FloatPanel<PlainBF16>>(all, "BF16");
