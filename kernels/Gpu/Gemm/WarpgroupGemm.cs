@@ -70,6 +70,9 @@ internal static class WarpgroupGemm<TPanel, TTile>
             WarpgroupTile.Multiply(tiles, v.B.Z, w.B.Z, v.B.W, w.B.W, tokens + 6);
             WarpgroupTile.EndAndWaitForPrevious();
 
+            int farther = IntrinsicMath.Min(piece + 3, pieces - 1);
+            default(TPanel).Prefetch(memory, a.Weights, row0, farther, quarter);
+            default(TPanel).Prefetch(memory, a.Weights, row1, farther, quarter);
             PanelBlock now0 = next0, now1 = next1;
             next0 = default(TPanel).LoadQuarter(memory, a.Weights, row0, ahead, quarter);
             next1 = default(TPanel).LoadQuarter(memory, a.Weights, row1, ahead, quarter);

@@ -27,6 +27,9 @@ internal interface IWeightPanel
     /// <summary>Reads a lane's quarter of 128 weights, which meet activations in <see cref="Order"/>.</summary>
     PanelBlock LoadQuarter(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter);
 
+    /// <summary>Has the cache of the card fetch what <see cref="LoadQuarter"/> will read, scales aside.</summary>
+    void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter);
+
     /// <summary>Makes it bfloat16.</summary>
     PanelBlock Decode(PanelBlock block);
 }
@@ -51,6 +54,9 @@ internal readonly struct BlockPanel<T> : IWeightPanel
     }
 
     public PanelBlock LoadQuarter(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter) => Load(memory, w, row, (4 * piece) + quarter);
+
+    public void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter) =>
+        Lane.Prefetch(memory, w.Quants + (((row * w.Blocks) + IntrinsicMath.Min((4 * piece) + quarter, w.Blocks - 1)) * 16));
 
     public PanelBlock Decode(PanelBlock b)
     {
@@ -95,6 +101,12 @@ internal readonly struct FloatPanel<T> : IWeightPanel
     public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Load(memory, w, row, 4 * block, 1);
 
     public PanelBlock LoadQuarter(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter) => Load(memory, w, row, (16 * piece) + quarter, 4);
+
+    public void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter)
+    {
+        int eights = 8 / default(T).Values, units = (w.Cols + default(T).Values - 1) / default(T).Values;
+        Lane.Prefetch(memory, w.Quants + (((row * units) + IntrinsicMath.Min(((16 * piece) + (4 * quarter)) * eights, units - 1)) * 16));
+    }
 
     public PanelBlock Decode(PanelBlock b)
     {
