@@ -10,7 +10,7 @@ using Quern.Kernels.Gpu.Gemm;
 namespace Quern.Benchmarks.Gpu;
 
 /// <summary>
-/// What the kernels reach on a card: first what the card allows (a copy in its memory, products on tensor cores from registers), then single products, prompts, attention and whole steps
+/// What the kernels reach on a card: first what the card allows (a copy in its memory, products on tensor cores of what is there already), then single products, prompts, attention and whole steps
 /// of the Llama-3-8B shape, each as a part of the limit. One page: <c>benchmarks/results/&lt;card&gt;/&lt;date&gt;.md</c>.
 /// </summary>
 internal static class GpuNumbers
@@ -69,17 +69,18 @@ internal static class GpuNumbers
         double seconds = bench.Seconds(() => to.View.CopyFrom(bench.Device.Stream, from.View), 10);
         bench.CopyRate = 2.0 * values * sizeof(float) / seconds;
         int groups = 4 * bench.Device.Accelerator.NumMultiprocessors, rounds = 4000;
+        bool isWarpgroups = bench.Device.HasWarpgroups;
         if (bench.Device.Kind == GpuKind.Cuda)
         {
-            GpuKernel<TensorPeakArguments> kernel = new(bench.Device, TensorPeak.Kernel);
+            GpuKernel<TensorPeakArguments> kernel = new(bench.Device, isWarpgroups ? WarpgroupPeak.Kernel : TensorPeak.Kernel);
             bench.Backend.BeginPass();
             Tensor result = bench.Backend.Take(1, TensorGemm.Threads);
             seconds = bench.Seconds(() => kernel.Run(bench.Backend.Arena.Memory, new TensorPeakArguments(rounds, bench.Backend.Arena.Offset(result.Address)), groups, 1, TensorGemm.Threads), 3);
-            bench.TensorRate = (double)groups * rounds * TensorPeak.OperationsOfRound / seconds;
+            bench.TensorRate = (double)groups * rounds * (isWarpgroups ? WarpgroupPeak.OperationsOfRound : TensorPeak.OperationsOfRound) / seconds;
         }
 
         bench.Line("");
-        bench.Line(string.Create(CultureInfo.InvariantCulture, $"A copy moves {bench.CopyRate / 1e12:f2} TB/s (read and written); bfloat16 products by mma.sync from registers: {bench.TensorRate / 1e12:f0} TFLOP/s."));
+        bench.Line(string.Create(CultureInfo.InvariantCulture, $"A copy moves {bench.CopyRate / 1e12:f2} TB/s (read and written); bfloat16 products by {(isWarpgroups ? "wgmma from shared memory" : "mma.sync from registers")}: {bench.TensorRate / 1e12:f0} TFLOP/s."));
     }
 
     private static void Tokens(GpuBench bench, string[] formats)

@@ -10,16 +10,22 @@ public sealed unsafe partial class GpuBackend
     /// <summary>Up to here weights are read once for eight tokens each; from here on once for all, as bfloat16.</summary>
     private const int MostGemvTokens = 16;
 
+    /// <summary>From here on warpgroups multiply, where there are any.</summary>
+    private const int FewestWarpgroupTokens = 33;
+
     private DeviceScratch? _narrow;
     private GpuKernel<NarrowArguments>? _narrowKernel;
 
     private void MultiplyMany(Tensor x, ReadOnlySpan<Product> products)
     {
-        int width = (x.Cols + TensorGemm.Depth - 1) & -TensorGemm.Depth, threads = Threads(ElementThreads);
-        _narrow ??= new DeviceScratch(_device, _arena, "activations as bfloat16");
-        long narrow = _arena.Offset(_narrow.Require((long)x.Rows * width * sizeof(ushort)));
-        _narrowKernel ??= new GpuKernel<NarrowArguments>(_device, NarrowActivations.Kernel);
-        _narrowKernel.Run(_arena.Memory, new NarrowArguments(Place(x), width, narrow), Groups(width / 2, threads), x.Rows, threads);
+        if (_device.HasWarpgroups && x.Rows >= FewestWarpgroupTokens)
+        {
+            MultiplyByWarpgroups(x, products);
+            return;
+        }
+
+        int width = RoundUp(x.Cols, TensorGemm.Depth);
+        long narrow = Narrow(x, width, NarrowPlace((long)x.Rows * width * sizeof(ushort)), ActivationOrder.Plain);
         foreach (Product product in products)
         {
             DeviceMatrix matrix = (DeviceMatrix)product.Weights;
@@ -35,6 +41,42 @@ public sealed unsafe partial class GpuBackend
             Kernels(matrix.Layout).Gemm(tiles).Run(_arena.Memory, arguments, Groups(x.Rows, 32 * tiles), Groups(matrix.Rows, TensorGemm.Rows), TensorGemm.Threads);
         }
     }
+
+    private void MultiplyByWarpgroups(Tensor x, ReadOnlySpan<Product> products)
+    {
+        int width = RoundUp(x.Cols, WarpgroupGemm.Depth);
+        long bytes = (long)RoundUp(x.Rows, WarpgroupGemm.MostTokens) * width * sizeof(ushort), place = NarrowPlace(2 * bytes), blocks = -1, eights = -1;
+        foreach (Product product in products)
+        {
+            DeviceMatrix matrix = (DeviceMatrix)product.Weights;
+            bool isBlocks = Kernels(matrix.Layout).Order == ActivationOrder.Blocks;
+            if (isBlocks && blocks < 0) blocks = Narrow(x, width, place, ActivationOrder.Blocks);
+            if (!isBlocks && eights < 0) eights = Narrow(x, width, place + bytes, ActivationOrder.Eights);
+            GemmArguments arguments = new(matrix.Planes, 0, isBlocks ? blocks : eights, x.Rows, width, Offset(product.Bias), Place(product.Y));
+            WarpgroupPlan plan = new(x.Rows, matrix.Rows, _device.Accelerator.NumMultiprocessors);
+            Run(matrix, arguments.OfRows(0, plan.Rows), plan.Tiles);
+            Run(matrix, arguments.OfRows(plan.Rows, matrix.Rows - plan.Rows), plan.RestTiles);
+        }
+    }
+
+    private void Run(DeviceMatrix matrix, GemmArguments arguments, int tiles) => Kernels(matrix.Layout).Warpgroups(tiles).Run(
+        _arena.Memory, arguments, Groups(arguments.Tokens, 32 * tiles), Groups(arguments.Weights.Rows, WarpgroupGemm.Rows), WarpgroupGemm.Threads);
+
+    private long NarrowPlace(long bytes)
+    {
+        _narrow ??= new DeviceScratch(_device, _arena, "activations as bfloat16");
+        return _arena.Offset(_narrow.Require(bytes));
+    }
+
+    private long Narrow(Tensor x, int width, long place, ActivationOrder order)
+    {
+        int threads = Threads(ElementThreads);
+        _narrowKernel ??= new GpuKernel<NarrowArguments>(_device, NarrowActivations.Kernel);
+        _narrowKernel.Run(_arena.Memory, new NarrowArguments(Place(x), width, place, order), Groups(width / 2, threads), x.Rows, threads);
+        return place;
+    }
+
+    private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 
     // The largest tiles that give most multiprocessors two groups, which decode and multiply in turn.
     private int Tiles(int tokens, int rows)

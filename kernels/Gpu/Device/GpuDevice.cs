@@ -57,6 +57,9 @@ public sealed class GpuDevice : IDisposable
     /// <summary>What compiles kernels for a card, null elsewhere.</summary>
     internal PTXBackend? PtxBackend { get; }
 
+    /// <summary>Whether the tensor cores take the work of four warps at once, from shared memory: Hopper's alone.</summary>
+    internal bool HasWarpgroups => Accelerator is CudaAccelerator { Architecture: var architecture } && architecture == CudaArchitecture.SM_90;
+
     /// <summary>Puts launches off until the stream is wanted; null where they are done at once.</summary>
     internal StepGraph? Steps { get; private set; }
 

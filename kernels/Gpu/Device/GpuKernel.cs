@@ -10,6 +10,7 @@ internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> ker
     where T : unmanaged
 {
     private Action<AcceleratorStream, KernelConfig, DeviceMemory, T>? _launch;
+    private SharedMemoryConfig _shared;
 
     /// <summary>Launches one group of threads for each place of the grid, or puts that off: see <see cref="StepGraph"/>.</summary>
     /// <param name="memory">The arena.</param>
@@ -42,7 +43,7 @@ internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> ker
 
     private void Launch(in DeviceMemory memory, LaunchShape shape, in T arguments)
     {
-        _launch ??= KernelLoader.Load(device, kernel);
-        _launch(device.Stream, new KernelConfig((shape.Groups, shape.Rows, 1), (shape.Threads, 1, 1)), memory, arguments);
+        if (_launch is null) (_launch, _shared) = KernelLoader.Load(device, kernel);
+        _launch(device.Stream, new KernelConfig((shape.Groups, shape.Rows, 1), (shape.Threads, 1, 1), _shared), memory, arguments);
     }
 }

@@ -2,16 +2,32 @@ using ILGPU;
 
 namespace Quern.Kernels.Gpu.Gemm;
 
+/// <summary>In which order a row of bfloat16 holds the activations.</summary>
+internal enum ActivationOrder
+{
+    /// <summary>As they come.</summary>
+    Plain,
+
+    /// <summary>For fragments of 16 whose quarters, of 4 each, are taken from four blocks of 32 one after the other.</summary>
+    Blocks,
+
+    /// <summary>For fragments of 16 whose quarters, of 4 each, are taken from four times 8 neighbours.</summary>
+    Eights,
+}
+
 /// <summary>Arguments of <see cref="NarrowActivations"/>.</summary>
-internal readonly struct NarrowArguments(DeviceTensor x, int width, long y)
+internal readonly struct NarrowArguments(DeviceTensor x, int width, long y, ActivationOrder order)
 {
     public readonly DeviceTensor X = x;
 
-    /// <summary>Values of a row of the result; those behind the columns are zero.</summary>
+    /// <summary>Values of a row of the result, a multiple of 128 in the orders that are not plain; those behind the columns are zero.</summary>
     public readonly int Width = width;
 
     /// <summary>Byte offset of [tokens, width] bfloat16.</summary>
     public readonly long Y = y;
+
+    /// <summary>Which column comes where: an <see cref="ActivationOrder"/>.</summary>
+    public readonly int Order = (int)order;
 }
 
 /// <summary>Activations as bfloat16. Grid: (pairs of columns over threads, tokens).</summary>
@@ -21,10 +37,20 @@ internal static class NarrowActivations
     /// <param name="a">x, and where to.</param>
     public static void Kernel(DeviceMemory memory, NarrowArguments a)
     {
-        int pair = (Grid.IdxX * Group.DimX) + Group.IdxX, col = 2 * pair;
-        if (col >= a.Width) return;
+        int pair = (Grid.IdxX * Group.DimX) + Group.IdxX;
+        if (2 * pair >= a.Width) return;
+        int col = Column(2 * pair, a.Order);
         long x = a.X.Row(Grid.IdxY) + col;
         float low = col < a.X.Cols ? memory.Floats[x] : 0f, high = col + 1 < a.X.Cols ? memory.Floats[x + 1] : 0f;
         memory.Words[(a.Y >> 2) + ((long)Grid.IdxY * (a.Width >> 1)) + pair] = Narrow.ToBrains(low, high);
+    }
+
+    // A lane's four values of fragment f of eight: pairs q and q + 4 of it, q being the lane's quarter.
+    private static int Column(int place, int order)
+    {
+        if (order == (int)ActivationOrder.Plain) return place;
+        int fragment = (place >> 4) & 7, quarter = (place >> 1) & 3, within = (4 * fragment) + ((place >> 2) & 2);
+        int column = order == (int)ActivationOrder.Blocks ? (32 * quarter) + within : (32 * (fragment >> 1)) + (8 * quarter) + (within & 7);
+        return (place & ~127) + column;
     }
 }

@@ -22,13 +22,23 @@ internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, lon
     /// <summary>Byte offset of the bias, [rows], or −1.</summary>
     public readonly long Bias = bias;
     public readonly DeviceTensor Y = y;
+
+    /// <summary>The part of the product that is some of its rows.</summary>
+    public GemmArguments OfRows(int first, int count) => new(
+        new DeviceWeights(Weights.Quants, Weights.High, Weights.Scales, Weights.Super, count, Weights.Cols), FirstRow + first, X, Tokens, Width,
+        Bias < 0 ? Bias : Bias + (first * sizeof(float)), new DeviceTensor(Y.Offset + (first * sizeof(float)), Y.Cols, Y.Stride));
 }
 
 /// <summary>How many tokens a group computes: 32 times as many as a warp has tiles of 16.</summary>
 internal interface ITokenTile
 {
-    /// <summary>4, 2 or 1.</summary>
+    /// <summary>8, 4, 2 or 1.</summary>
     int Tiles { get; }
+}
+
+internal readonly struct Tokens256 : ITokenTile
+{
+    public int Tiles => 8;
 }
 
 internal readonly struct Tokens128 : ITokenTile

@@ -18,8 +18,17 @@ internal struct PanelBlock
 /// <summary>How the product on tensor cores reads weights: a block of 32 early, and makes it bfloat16 when its place in shared memory is free.</summary>
 internal interface IWeightPanel
 {
+    /// <summary>Which weights of 128 a quarter is.</summary>
+    ActivationOrder Order { get; }
+
     /// <summary>Reads a block.</summary>
     PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block);
+
+    /// <summary>Reads a lane's quarter of 128 weights, which meet activations in <see cref="Order"/>.</summary>
+    PanelBlock LoadQuarter(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter);
+
+    /// <summary>Has the cache of the card fetch what <see cref="LoadQuarter"/> will read, scales aside.</summary>
+    void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter);
 
     /// <summary>Makes it bfloat16.</summary>
     PanelBlock Decode(PanelBlock block);
@@ -29,6 +38,8 @@ internal interface IWeightPanel
 internal readonly struct BlockPanel<T> : IWeightPanel
     where T : unmanaged, IBlockFormat
 {
+    public ActivationOrder Order => ActivationOrder.Blocks;
+
     public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block)
     {
         BlockCodes codes = default(T).Load(memory, w, row, IntrinsicMath.Min(block, w.Blocks - 1));
@@ -41,6 +52,11 @@ internal readonly struct BlockPanel<T> : IWeightPanel
             Minimum = codes.Minimum,
         };
     }
+
+    public PanelBlock LoadQuarter(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter) => Load(memory, w, row, (4 * piece) + quarter);
+
+    public void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter) =>
+        Lane.Prefetch(memory, w.Quants + (((row * w.Blocks) + IntrinsicMath.Min((4 * piece) + quarter, w.Blocks - 1)) * 16));
 
     public PanelBlock Decode(PanelBlock b)
     {
@@ -80,26 +96,42 @@ internal readonly struct BlockPanel<T> : IWeightPanel
 internal readonly struct FloatPanel<T> : IWeightPanel
     where T : unmanaged, IFloatFormat
 {
-    public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block)
-    {
-        if (default(T).Values == 8)
-        {
-            return new PanelBlock { A = Unit(memory, w, row, 4 * block), B = Unit(memory, w, row, (4 * block) + 1), C = Unit(memory, w, row, (4 * block) + 2), D = Unit(memory, w, row, (4 * block) + 3) };
-        }
+    public ActivationOrder Order => ActivationOrder.Eights;
 
-        return new PanelBlock
-        {
-            A = Eight(Unit(memory, w, row, 8 * block), Unit(memory, w, row, (8 * block) + 1)),
-            B = Eight(Unit(memory, w, row, (8 * block) + 2), Unit(memory, w, row, (8 * block) + 3)),
-            C = Eight(Unit(memory, w, row, (8 * block) + 4), Unit(memory, w, row, (8 * block) + 5)),
-            D = Eight(Unit(memory, w, row, (8 * block) + 6), Unit(memory, w, row, (8 * block) + 7)),
-        };
+    public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Load(memory, w, row, 4 * block, 1);
+
+    public PanelBlock LoadQuarter(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter) => Load(memory, w, row, (16 * piece) + quarter, 4);
+
+    public void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter)
+    {
+        int eights = 8 / default(T).Values, units = (w.Cols + default(T).Values - 1) / default(T).Values;
+        Lane.Prefetch(memory, w.Quants + (((row * units) + IntrinsicMath.Min(((16 * piece) + (4 * quarter)) * eights, units - 1)) * 16));
     }
 
     public PanelBlock Decode(PanelBlock b)
     {
-        if (default(T).Values == 4) return b;
+        if (default(T).Values == 4) return new PanelBlock { A = Again(b.A), B = Again(b.B), C = Again(b.C), D = Again(b.D) };
         return new PanelBlock { A = Eight(b.A, default), B = Eight(b.B, default), C = Eight(b.C, default), D = Eight(b.D, default) };
+    }
+
+    // Nothing is left to do, but tensor cores that read registers later need registers that nothing is loaded to.
+    private static Uint4 Again(Uint4 w) => new() { X = Again(w.X), Y = Again(w.Y), Z = Again(w.Z), W = Again(w.W) };
+
+    private static uint Again(uint w) => Narrow.ToBrains(Interop.IntAsFloat(w << 16), Interop.IntAsFloat(w & 0xffff0000));
+
+    // Four times eight weights.
+    private static PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int first, int step) => new()
+    {
+        A = Eight(memory, w, row, first),
+        B = Eight(memory, w, row, first + step),
+        C = Eight(memory, w, row, first + (2 * step)),
+        D = Eight(memory, w, row, first + (3 * step)),
+    };
+
+    private static Uint4 Eight(DeviceMemory memory, DeviceWeights w, long row, int eight)
+    {
+        if (default(T).Values == 8) return Unit(memory, w, row, eight);
+        return Eight(Unit(memory, w, row, 2 * eight), Unit(memory, w, row, (2 * eight) + 1));
     }
 
     // Behind the end of a row its last values stand: activations are zero there.

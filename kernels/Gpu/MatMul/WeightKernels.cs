@@ -12,19 +12,25 @@ internal sealed class WeightKernels
     public const int MostTokens = 8;
 
     private readonly GpuKernel<GemvArguments> _one, _two, _four, _eight;
-    private readonly GpuKernel<GemmArguments> _gemm32, _gemm64, _gemm128;
+    private readonly GpuKernel<GemmArguments> _gemm32, _gemm64, _gemm128, _warpgroups64, _warpgroups128, _warpgroups256;
 
     private static readonly string? V = System.Environment.GetEnvironmentVariable("QUERN_GEMV");
 
     private WeightKernels(
         GpuDevice device, Action<DeviceMemory, EmbedArguments> embed, Action<DeviceMemory, ExpertArguments> experts,
         (Action<DeviceMemory, GemvArguments> One, Action<DeviceMemory, GemvArguments> Two, Action<DeviceMemory, GemvArguments> Four, Action<DeviceMemory, GemvArguments> Eight) gemv,
-        (Action<DeviceMemory, GemmArguments> Tokens32, Action<DeviceMemory, GemmArguments> Tokens64, Action<DeviceMemory, GemmArguments> Tokens128) gemm)
+        (Action<DeviceMemory, GemmArguments> Tokens32, Action<DeviceMemory, GemmArguments> Tokens64, Action<DeviceMemory, GemmArguments> Tokens128) gemm,
+        (Action<DeviceMemory, GemmArguments> Tokens64, Action<DeviceMemory, GemmArguments> Tokens128, Action<DeviceMemory, GemmArguments> Tokens256) warpgroups, ActivationOrder order)
     {
+        Order = order;
         (Embed, Experts) = (new(device, embed), new(device, experts));
         (_one, _two, _four, _eight) = (new(device, gemv.One), new(device, gemv.Two), new(device, gemv.Four), new(device, gemv.Eight));
         (_gemm32, _gemm64, _gemm128) = (new(device, gemm.Tokens32), new(device, gemm.Tokens64), new(device, gemm.Tokens128));
+        (_warpgroups64, _warpgroups128, _warpgroups256) = (new(device, warpgroups.Tokens64), new(device, warpgroups.Tokens128), new(device, warpgroups.Tokens256));
     }
+
+    /// <summary>In which order <see cref="Warpgroups"/> takes activations.</summary>
+    public ActivationOrder Order { get; }
 
     /// <summary>Looks rows up.</summary>
     public GpuKernel<EmbedArguments> Embed { get; }
@@ -37,17 +43,22 @@ internal sealed class WeightKernels
         where T : unmanaged, IBlockFormat => new(
             device, EmbedBlocks<T>.Kernel, ExpertProducts<BlockRow<T>>.Kernel,
             (V == "2" ? TokenGemv2<BlockRow<T>>.Kernel : V == "3" ? TokenGemv3<BlockRow<T>>.Kernel : TokenGemv<BlockRow<T>>.Kernel, TokensGemv<BlockRow<T>, TwoTokens>.Kernel, TokensGemv<BlockRow<T>, FourTokens>.Kernel, TokensGemv<BlockRow<T>, EightTokens>.Kernel),
-            (TensorGemm<BlockPanel<T>, Tokens32>.Kernel, TensorGemm<BlockPanel<T>, Tokens64>.Kernel, TensorGemm<BlockPanel<T>, Tokens128>.Kernel));
+            (TensorGemm<BlockPanel<T>, Tokens32>.Kernel, TensorGemm<BlockPanel<T>, Tokens64>.Kernel, TensorGemm<BlockPanel<T>, Tokens128>.Kernel),
+            (WarpgroupGemm<BlockPanel<T>, Tokens64>.Kernel, WarpgroupGemm<BlockPanel<T>, Tokens128>.Kernel, WarpgroupGemm<BlockPanel<T>, Tokens256>.Kernel), default(BlockPanel<T>).Order);
 
     /// <summary>Those of a floating-point format.</summary>
     public static WeightKernels OfFloats<T>(GpuDevice device)
         where T : unmanaged, IFloatFormat => new(
             device, EmbedFloats<T>.Kernel, ExpertProducts<FloatRow<T>>.Kernel,
             (V == "2" ? TokenGemv2<FloatRow<T>>.Kernel : V == "3" ? TokenGemv3<FloatRow<T>>.Kernel : TokenGemv<FloatRow<T>>.Kernel, TokensGemv<FloatRow<T>, TwoTokens>.Kernel, TokensGemv<FloatRow<T>, FourTokens>.Kernel, TokensGemv<FloatRow<T>, EightTokens>.Kernel),
-            (TensorGemm<FloatPanel<T>, Tokens32>.Kernel, TensorGemm<FloatPanel<T>, Tokens64>.Kernel, TensorGemm<FloatPanel<T>, Tokens128>.Kernel));
+            (TensorGemm<FloatPanel<T>, Tokens32>.Kernel, TensorGemm<FloatPanel<T>, Tokens64>.Kernel, TensorGemm<FloatPanel<T>, Tokens128>.Kernel),
+            (WarpgroupGemm<FloatPanel<T>, Tokens64>.Kernel, WarpgroupGemm<FloatPanel<T>, Tokens128>.Kernel, WarpgroupGemm<FloatPanel<T>, Tokens256>.Kernel), default(FloatPanel<T>).Order);
 
     /// <summary>The product of many tokens on tensor cores, in groups of 32 times as many tokens as said: 4, 2 or 1.</summary>
     public GpuKernel<GemmArguments> Gemm(int tiles) => tiles switch { 1 => _gemm32, 2 => _gemm64, _ => _gemm128 };
+
+    /// <summary>The same on Hopper: 8, 4 or 2.</summary>
+    public GpuKernel<GemmArguments> Warpgroups(int tiles) => tiles switch { 2 => _warpgroups64, 4 => _warpgroups128, _ => _warpgroups256 };
 
     /// <summary>The product with up to <see cref="MostTokens"/> tokens.</summary>
     public GpuKernel<GemvArguments> Gemv(int tokens) => tokens switch { 1 => _one, 2 => _two, <= 4 => _four, _ => _eight };

@@ -152,6 +152,15 @@ internal static class Lane
         return memory.Bytes[(long)(address - memory.Address)];
     }
 
+    /// <summary>Has the second-level cache fetch what lies at an offset in bytes; nothing elsewhere than on a card.</summary>
+    public static void Prefetch(DeviceMemory memory, long offset)
+    {
+        if (!CudaAsm.IsSupported) return;
+        ulong address = memory.Address + (ulong)offset;
+        uint lower = (uint)address, upper = (uint)(address >> 32);
+        CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%0, %1}; prefetch.global.L2 [a]; }", lower, upper);
+    }
+
     /// <summary>Sum over the warp, in every lane.</summary>
     public static float WarpSum(float value)
     {

@@ -36,17 +36,22 @@ public sealed unsafe class TensorGemmTests
             matrix = WeightUpload.Run(arena, DeviceFormatTable.Of(format, exact: false), "w", format, 1, rows, cols, (nint)stored);
         }
 
-        int width = (cols + TensorGemm.Depth - 1) / TensorGemm.Depth * TensorGemm.Depth;
         Tensor input = Tensor(arena, tokens, cols), output = Tensor(arena, tokens, rows);
-        nint narrow = arena.Take(tokens * width * sizeof(ushort), "x"), biases = arena.Take(rows * sizeof(float), "bias");
+        nint biases = arena.Take(rows * sizeof(float), "bias");
         arena.Write<float>(input.Address, x);
         arena.Write<float>(biases, bias);
-        PtxMachine.Run(NarrowActivations.Kernel, arena, new NarrowArguments(arena.Tensor(input), width, arena.Offset(narrow)), 1, tokens, width / 2);
-        GemmArguments arguments = new(matrix.Planes, 0, arena.Offset(narrow), tokens, width, arena.Offset(biases), arena.Tensor(output));
-        foreach (int tiles in new[] { 1, 2, 4 })
+        foreach ((int tiles, bool isWarpgroups) in new[] { (1, false), (2, false), (4, false), (2, true), (4, true), (8, true) })
         {
+            int depth = isWarpgroups ? WarpgroupGemm.Depth : TensorGemm.Depth, width = (cols + depth - 1) / depth * depth, groups = (tokens + (32 * tiles) - 1) / (32 * tiles);
+            ActivationOrder order = !isWarpgroups ? ActivationOrder.Plain : matrix.Layout.TakesBytes ? ActivationOrder.Blocks : ActivationOrder.Eights;
+            nint narrow = arena.Take(groups * 32 * tiles * width * sizeof(ushort), "x");
+            arena.Write<ushort>(narrow, Enumerable.Repeat((ushort)0xffff, groups * 32 * tiles * width).ToArray());
+            PtxMachine.Run(NarrowActivations.Kernel, arena, new NarrowArguments(arena.Tensor(input), width, arena.Offset(narrow), order), 1, tokens, width / 2);
+            GemmArguments arguments = new(matrix.Planes, 0, arena.Offset(narrow), tokens, width, arena.Offset(biases), arena.Tensor(output));
             arena.Write<float>(output.Address, Enumerable.Repeat(float.NaN, tokens * rows).ToArray());
-            PtxMachine.Run(Kernel(matrix.Layout.Name, tiles), arena, arguments, (tokens + (32 * tiles) - 1) / (32 * tiles), (rows + 127) / 128, TensorGemm.Threads);
+            int first = isWarpgroups ? Math.Min(rows, 128) : rows;
+            PtxMachine.Run(Kernel(matrix.Layout.Name, tiles, isWarpgroups), arena, arguments.OfRows(0, first), groups, (first + 127) / 128, TensorGemm.Threads);
+            PtxMachine.Run(Kernel(matrix.Layout.Name, tiles, isWarpgroups), arena, arguments.OfRows(first, rows - first), groups, (rows - first + 127) / 128, TensorGemm.Threads);
             Check(arena, output, x, decoded, bias, cols);
         }
     }
@@ -70,22 +75,30 @@ public sealed unsafe class TensorGemmTests
         Assert.True(worst < 0.02 * rms, $"largest difference {worst / rms:g3} of the root mean square");
     }
 
-    private static Action<DeviceMemory, GemmArguments> Kernel(string layout, int tiles) => layout switch
+    private static Action<DeviceMemory, GemmArguments> Kernel(string layout, int tiles, bool isWarpgroups) => layout switch
     {
-        "F32" => Kernel<FloatPanel<PlainF32>>(tiles),
-        "F16" => Kernel<FloatPanel<PlainF16>>(tiles),
-        "BF16" => Kernel<FloatPanel<PlainBF16>>(tiles),
-        "Q4_0" => Kernel<BlockPanel<Q4_0Planes>>(tiles),
-        "Q8_0" => Kernel<BlockPanel<BytePlanes>>(tiles),
-        "Q4_K" => Kernel<BlockPanel<Q4_KPlanes>>(tiles),
-        "Q5_K" => Kernel<BlockPanel<Q5_KPlanes>>(tiles),
-        "Q6_K" => Kernel<BlockPanel<Q6_KPlanes>>(tiles),
-        "IQ4_XS" => Kernel<BlockPanel<IQ4_XSPlanes>>(tiles),
-        _ => Kernel<BlockPanel<MXFP4Planes>>(tiles),
+        "F32" => Kernel<FloatPanel<PlainF32>>(tiles, isWarpgroups),
+        "F16" => Kernel<FloatPanel<PlainF16>>(tiles, isWarpgroups),
+        "BF16" => Kernel<FloatPanel<PlainBF16>>(tiles, isWarpgroups),
+        "Q4_0" => Kernel<BlockPanel<Q4_0Planes>>(tiles, isWarpgroups),
+        "Q8_0" => Kernel<BlockPanel<BytePlanes>>(tiles, isWarpgroups),
+        "Q4_K" => Kernel<BlockPanel<Q4_KPlanes>>(tiles, isWarpgroups),
+        "Q5_K" => Kernel<BlockPanel<Q5_KPlanes>>(tiles, isWarpgroups),
+        "Q6_K" => Kernel<BlockPanel<Q6_KPlanes>>(tiles, isWarpgroups),
+        "IQ4_XS" => Kernel<BlockPanel<IQ4_XSPlanes>>(tiles, isWarpgroups),
+        _ => Kernel<BlockPanel<MXFP4Planes>>(tiles, isWarpgroups),
     };
 
-    private static Action<DeviceMemory, GemmArguments> Kernel<T>(int tiles)
-        where T : unmanaged, IWeightPanel => tiles switch { 1 => TensorGemm<T, Tokens32>.Kernel, 2 => TensorGemm<T, Tokens64>.Kernel, _ => TensorGemm<T, Tokens128>.Kernel };
+    private static Action<DeviceMemory, GemmArguments> Kernel<T>(int tiles, bool isWarpgroups)
+        where T : unmanaged, IWeightPanel => (tiles, isWarpgroups) switch
+        {
+            (1, _) => TensorGemm<T, Tokens32>.Kernel,
+            (2, false) => TensorGemm<T, Tokens64>.Kernel,
+            (4, false) => TensorGemm<T, Tokens128>.Kernel,
+            (2, true) => WarpgroupGemm<T, Tokens64>.Kernel,
+            (4, true) => WarpgroupGemm<T, Tokens128>.Kernel,
+            _ => WarpgroupGemm<T, Tokens256>.Kernel,
+        };
 
     private static Tensor Tensor(DeviceArena arena, int rows, int cols) => new(arena.Take(rows * cols * sizeof(float), "a tensor"), rows, cols, cols);
 

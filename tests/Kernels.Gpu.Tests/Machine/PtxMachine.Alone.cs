@@ -23,6 +23,11 @@ internal sealed unsafe partial class PtxMachine
                 break;
             case "membar":
                 break;
+            case "fence":
+                break;
+            case "prefetch":
+                At(thread, i.Operands[0], false, 1);
+                break;
             case "cvta":
                 Set(thread, i.Operands[0], Value(thread, i.Operands[1]), 64);
                 break;

@@ -32,6 +32,9 @@ internal sealed record Instruction(string[] Name, Operand[] Operands, int Guard,
 /// <summary>The PTX of one kernel, read. Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, chapters 4 and 5.</summary>
 internal sealed partial class PtxProgram
 {
+    /// <summary>What a group may ask for at launch on a Hopper card.</summary>
+    private const int MostShared = 227 << 10;
+
     private static readonly char[] Between = ['{', '}', ' ', '\n', '\r', '\t'];
     private readonly Dictionary<string, int> _registers = [];
     private readonly Dictionary<string, ulong> _shared = [];
@@ -42,6 +45,7 @@ internal sealed partial class PtxProgram
     {
         int begin = ptx.IndexOf(".entry", StringComparison.Ordinal), body = ptx.IndexOf('{', begin);
         foreach (Match match in Parameter().Matches(ptx[begin..body])) _parameters.Add(match.Groups[1].Value);
+        foreach (Match match in LargeVariable().Matches(ptx[..begin])) (_shared[match.Groups[1].Value], SharedBytes) = (0, MostShared);
         string text = Comment().Replace(ptx[(body + 1)..ptx.LastIndexOf('}')], "");
         List<Instruction> instructions = [];
         foreach (string part in text.Split(';'))
@@ -150,6 +154,9 @@ internal sealed partial class PtxProgram
 
     [GeneratedRegex(@"^\.shared \.align (\d+) \.b8 (\w+)\[(\d+)\]$")]
     private static partial Regex SharedVariable();
+
+    [GeneratedRegex(@"\.extern \.shared \.align \d+ \.b8 (\w+)\[\];")]
+    private static partial Regex LargeVariable();
 
     [GeneratedRegex(@"^([busf](8|16|32|64)|bf16|bf16x2|f16x2|pred)$")]
     private static partial Regex TypeName();

@@ -8,11 +8,13 @@ namespace Quern.Kernels.Gpu.Tests.Ptx;
 internal static partial class KernelTable
 {
     private const string Mma = @"mma\.sync\.aligned\.m16n8k16", LoadMatrix = @"ldmatrix\.sync\.aligned\.m8n8\.x4", CopyLater = @"cp\.async\.cg";
+    private const string Warpgroup = @"wgmma\.mma_async\.sync\.aligned\.m64n";
 
     private static void Tensor(Dictionary<string, KernelRule> all)
     {
         all.Add("NarrowActivations", new(NarrowActivations.Kernel, 32));
         all.Add("TensorPeak", new(TensorPeak.Kernel, 128) { Needs = [(Mma, 16)] });
+        all.Add("WarpgroupPeak", new(WarpgroupPeak.Kernel, 192) { Needs = [(Warpgroup + "256k16", 8)] });
         Gemm<FloatPanel<PlainF32>>(all, "F32");
         Gemm<FloatPanel<PlainF16>>(all, "F16");
         Gemm<FloatPanel<PlainBF16>>(all, "BF16");
@@ -35,9 +37,18 @@ internal static partial class KernelTable
     private static void Gemm<T>(Dictionary<string, KernelRule> all, string name)
         where T : unmanaged, IWeightPanel
     {
+        Warpgroups<T>(all, name);
         all.Add($"Gemm {name} 128", new(TensorGemm<T, Tokens128>.Kernel, 128) { Needs = [(Mma, 64), (LoadMatrix, 24), (CopyLater, 8)] });
         all.Add($"Gemm {name} 64", new(TensorGemm<T, Tokens64>.Kernel, 128) { Needs = [(Mma, 32), (LoadMatrix, 16), (CopyLater, 4)] });
         all.Add($"Gemm {name} 32", new(TensorGemm<T, Tokens32>.Kernel, 128) { Needs = [(Mma, 16), (LoadMatrix, 12), (CopyLater, 2)] });
+    }
+
+    private static void Warpgroups<T>(Dictionary<string, KernelRule> all, string name)
+        where T : unmanaged, IWeightPanel
+    {
+        all.Add($"Warpgroups {name} 256", new(WarpgroupGemm<T, Tokens256>.Kernel, 255) { Needs = [(Warpgroup + "256k16", 8), (CopyLater, 32)] });
+        all.Add($"Warpgroups {name} 128", new(WarpgroupGemm<T, Tokens128>.Kernel, 192) { Needs = [(Warpgroup + "128k16", 8), (CopyLater, 16)] });
+        all.Add($"Warpgroups {name} 64", new(WarpgroupGemm<T, Tokens64>.Kernel, 168) { Needs = [(Warpgroup + "64k16", 8), (CopyLater, 8)] });
     }
 
     private static void Rows<T>(Dictionary<string, KernelRule> all, string name)

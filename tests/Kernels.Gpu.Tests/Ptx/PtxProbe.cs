@@ -30,8 +30,8 @@ internal static partial class PtxProbe
     {
         using Context context = Context.Create(builder => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2));
         using PTXBackend backend = new(context, new CudaCapabilityContext(CudaArchitecture.SM_90), CudaArchitecture.SM_90, CudaInstructionSet.ISA_84, null);
-        string ptx = KernelLoader.Compile(backend, kernel).PTXAssembly;
-        if (Environment.GetEnvironmentVariable("QUERN_PTX_OUT") is { Length: > 0 } folder) File.WriteAllText(Path.Combine(folder, $"{kernel.DeclaringType!.Name}.{kernel.Name}.ptx"), ptx);
+        string ptx = KernelLoader.Compile(backend, kernel, out _).PTXAssembly;
+        if (Environment.GetEnvironmentVariable("QUERN_PTX_OUT") is { Length: > 0 } folder) File.WriteAllText(Path.Combine(folder, $"{kernel.DeclaringType!.Name}.{string.Join('.', kernel.DeclaringType.GetGenericArguments().Select(Name))}.{kernel.Name}.ptx"), ptx);
         return ptx;
     }
 
@@ -43,10 +43,11 @@ internal static partial class PtxProbe
         try
         {
             File.WriteAllText(file, ptx);
-            using Process process = Process.Start(new ProcessStartInfo(Assembler, ["-v", "-arch=sm_90", "-o", file + ".cubin", file]) { RedirectStandardError = true })!;
+            using Process process = Process.Start(new ProcessStartInfo(Assembler, ["-v", ptx.Contains("sm_90a", StringComparison.Ordinal) ? "-arch=sm_90a" : "-arch=sm_90", "-o", file + ".cubin", file]) { RedirectStandardError = true })!;
             string report = process.StandardError.ReadToEnd();
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, report);
+            Assert.DoesNotContain("serializ", report, StringComparison.OrdinalIgnoreCase);
             File.Delete(file + ".cubin");
             return new Assembled(Number(Registers().Match(report)), Number(Spills().Match(report)), Number(Stack().Match(report)), Number(Shared().Match(report)));
         }
@@ -58,6 +59,8 @@ internal static partial class PtxProbe
 
     /// <summary>How often a pattern is in a kernel.</summary>
     public static int Count(string ptx, string pattern) => Regex.Count(ptx, pattern);
+
+    private static string Name(Type type) => string.Join('-', type.GetGenericArguments().Select(Name).Prepend(type.Name));
 
     private static int Number(Match match) => match.Success ? int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) : 0;
 
