@@ -30,26 +30,37 @@ internal static class TokenGemv<TRow>
         RawBlock a0 = row.Read(memory, r0, 0), a1 = row.Read(memory, r1, 0), a2 = row.Read(memory, r0, 1), a3 = row.Read(memory, r1, 1);
         while (true)
         {
+            // What is read behind the end of a row is not used.
             GemvActivations x0 = row.Read(memory, x, 0), x1 = row.Read(memory, x, 1);
             RawBlock b0 = default, b1 = default, b2 = default, b3 = default;
-            bool isMore = pieces > 64;
-            if (isMore)
-            {
-                r0 = row.Next(r0);
-                r1 = row.Next(r1);
-                (b0, b1, b2, b3) = (row.Read(memory, r0, 0), row.Read(memory, r1, 0), row.Read(memory, r0, 1), row.Read(memory, r1, 1));
-            }
+            r0 = row.Next(r0);
+            r1 = row.Next(r1);
+            if (pieces > 64) (b0, b1, b2, b3) = (row.Read(memory, r0, 0), row.Read(memory, r1, 0), row.Read(memory, r0, 1), row.Read(memory, r1, 1));
 
             // Reads stay above it, so that they are under way while the pieces in hand are multiplied.
             Warp.Barrier();
             float d0 = row.Dot(a0, x0, lane), d1 = row.Dot(a1, x0, lane), d2 = row.Dot(a2, x1, lane), d3 = row.Dot(a3, x1, lane);
             s0 += (left > 0 ? d0 : 0f) + (left > 32 ? d2 : 0f);
             s1 += (left > 0 ? d1 : 0f) + (left > 32 ? d3 : 0f);
-            if (!isMore) break;
             pieces -= 64;
             left -= 64;
+            if (pieces <= 0) break;
             x = row.Next(x);
-            (a0, a1, a2, a3) = (b0, b1, b2, b3);
+            GemvActivations x2 = row.Read(memory, x, 0), x3 = row.Read(memory, x, 1);
+            r0 = row.Next(r0);
+            r1 = row.Next(r1);
+            if (pieces > 64) (a0, a1, a2, a3) = (row.Read(memory, r0, 0), row.Read(memory, r1, 0), row.Read(memory, r0, 1), row.Read(memory, r1, 1));
+            Warp.Barrier();
+            d0 = row.Dot(b0, x2, lane);
+            d1 = row.Dot(b1, x2, lane);
+            d2 = row.Dot(b2, x3, lane);
+            d3 = row.Dot(b3, x3, lane);
+            s0 += (left > 0 ? d0 : 0f) + (left > 32 ? d2 : 0f);
+            s1 += (left > 0 ? d1 : 0f) + (left > 32 ? d3 : 0f);
+            pieces -= 64;
+            left -= 64;
+            if (pieces <= 0) break;
+            x = row.Next(x);
         }
 
         // Half of the lanes go on with one row each: lane 0 writes the first and lane 16 the second.

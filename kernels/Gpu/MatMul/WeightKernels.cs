@@ -14,8 +14,6 @@ internal sealed class WeightKernels
     private readonly GpuKernel<GemvArguments> _one, _two, _four, _eight;
     private readonly GpuKernel<GemmArguments> _gemm32, _gemm64, _gemm128, _warpgroups64, _warpgroups128, _warpgroups256;
 
-    private static readonly string? V = System.Environment.GetEnvironmentVariable("QUERN_GEMV");
-
     private WeightKernels(
         GpuDevice device, Action<DeviceMemory, EmbedArguments> embed, Action<DeviceMemory, ExpertArguments> experts,
         (Action<DeviceMemory, GemvArguments> One, Action<DeviceMemory, GemvArguments> Two, Action<DeviceMemory, GemvArguments> Four, Action<DeviceMemory, GemvArguments> Eight) gemv,
@@ -42,7 +40,7 @@ internal sealed class WeightKernels
     public static WeightKernels OfBlocks<T>(GpuDevice device)
         where T : unmanaged, IBlockFormat => new(
             device, EmbedBlocks<T>.Kernel, ExpertProducts<BlockRow<T>>.Kernel,
-            (V == "2" ? TokenGemv2<BlockRow<T>>.Kernel : V == "3" ? TokenGemv3<BlockRow<T>>.Kernel : TokenGemv<BlockRow<T>>.Kernel, TokensGemv<BlockRow<T>, TwoTokens>.Kernel, TokensGemv<BlockRow<T>, FourTokens>.Kernel, TokensGemv<BlockRow<T>, EightTokens>.Kernel),
+            (TokenGemv<BlockRow<T>>.Kernel, TokensGemv<BlockRow<T>, TwoTokens>.Kernel, TokensGemv<BlockRow<T>, FourTokens>.Kernel, TokensGemv<BlockRow<T>, EightTokens>.Kernel),
             (TensorGemm<BlockPanel<T>, Tokens32>.Kernel, TensorGemm<BlockPanel<T>, Tokens64>.Kernel, TensorGemm<BlockPanel<T>, Tokens128>.Kernel),
             (WarpgroupGemm<BlockPanel<T>, Tokens64>.Kernel, WarpgroupGemm<BlockPanel<T>, Tokens128>.Kernel, WarpgroupGemm<BlockPanel<T>, Tokens256>.Kernel), default(BlockPanel<T>).Order);
 
@@ -50,7 +48,7 @@ internal sealed class WeightKernels
     public static WeightKernels OfFloats<T>(GpuDevice device)
         where T : unmanaged, IFloatFormat => new(
             device, EmbedFloats<T>.Kernel, ExpertProducts<FloatRow<T>>.Kernel,
-            (V == "2" ? TokenGemv2<FloatRow<T>>.Kernel : V == "3" ? TokenGemv3<FloatRow<T>>.Kernel : TokenGemv<FloatRow<T>>.Kernel, TokensGemv<FloatRow<T>, TwoTokens>.Kernel, TokensGemv<FloatRow<T>, FourTokens>.Kernel, TokensGemv<FloatRow<T>, EightTokens>.Kernel),
+            (TokenGemv<FloatRow<T>>.Kernel, TokensGemv<FloatRow<T>, TwoTokens>.Kernel, TokensGemv<FloatRow<T>, FourTokens>.Kernel, TokensGemv<FloatRow<T>, EightTokens>.Kernel),
             (TensorGemm<FloatPanel<T>, Tokens32>.Kernel, TensorGemm<FloatPanel<T>, Tokens64>.Kernel, TensorGemm<FloatPanel<T>, Tokens128>.Kernel),
             (WarpgroupGemm<FloatPanel<T>, Tokens64>.Kernel, WarpgroupGemm<FloatPanel<T>, Tokens128>.Kernel, WarpgroupGemm<FloatPanel<T>, Tokens256>.Kernel), default(FloatPanel<T>).Order);
 
