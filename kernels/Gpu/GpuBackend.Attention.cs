@@ -52,12 +52,12 @@ public sealed unsafe partial class GpuBackend
             return;
         }
 
-        int together = PagedAttention.HeadsTogether(options.Heads / kvHeads);
+        int together = PagedAttention.HeadsTogether(options.Heads / kvHeads, pages.Keys(layer));
         int sets = kvHeads * Groups(options.Heads / kvHeads, together) * Groups(values.Pieces, PagedAttention.WarpPieces), splits = Splits(sets * batch.TokenCount, Pages(batch, options), warps);
         int found = together << (3 + PagedAttention.LaneBits(pages.Keys(layer), values));
         AttentionArguments arguments = new(
             Place(queries), Place(y), pages.Keys(layer), values, places, kvHeads, options, Vectors(options, sets * batch.TokenCount, splits, found), splits);
-        AttentionOf(pages.Layout).Rows(together).Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
+        AttentionOf(pages.Layout).Rows(together, pages.Keys(layer)).Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
     }
 
     // The options that few models have, and other lengths of heads, are left to the kernel of single rows; so are trees, and runs that leave a tile half empty.

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Backends.EntryPoints;
@@ -6,6 +7,13 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 
 namespace Quern.Kernels.Gpu;
+
+/// <summary>Most registers that the assembler may give a thread of a kernel: 128 leave a multiprocessor 16 warps.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class MostRegistersAttribute(int count) : Attribute
+{
+    public int Count { get; } = count;
+}
 
 /// <summary>Compiles kernels; on a card their PTX goes through <see cref="PtxLocals"/> on the way.</summary>
 internal static class KernelLoader
@@ -19,10 +27,12 @@ internal static class KernelLoader
     }
 
     /// <summary>The PTX of a kernel, as cards get it.</summary>
-    public static PTXCompiledKernel Compile(PTXBackend backend, System.Reflection.MethodInfo kernel)
+    public static PTXCompiledKernel Compile(PTXBackend backend, MethodInfo kernel)
     {
         PTXCompiledKernel compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty);
-        Text(compiled) = PtxLocals.Promote(compiled.PTXAssembly);
+        string text = PtxLocals.Promote(compiled.PTXAssembly);
+        if (kernel.GetCustomAttribute<MostRegistersAttribute>() is { } bound) text = text.Replace("\n)\n{", $"\n)\n.maxnreg {bound.Count}\n{{", StringComparison.Ordinal);
+        Text(compiled) = text;
         return compiled;
     }
 
