@@ -85,11 +85,12 @@ public sealed unsafe partial class GpuBackend
         return (int)BitOperations.RoundUpToPowerOf2((uint)most);
     }
 
-    // As many parts as fill the card, each with 16 tokens for every warp at least, and a page.
+    // As many parts, a power of two, as fill the card, each with 16 tokens for every warp at least, and a page.
     private int Splits(int groups, int pages, int warps)
     {
         int wanted = _device.Kind == GpuKind.Simulated ? 64 : GroupsOfProcessor * _device.Accelerator.NumMultiprocessors;
-        return Math.Clamp(Math.Min(wanted / groups, pages * KvLayout.PageTokens / Math.Max(KvLayout.PageTokens, 16 * warps)), 1, PartsOfRow.MostSplits);
+        int most = Math.Clamp(Math.Min(wanted / groups, pages * KvLayout.PageTokens / Math.Max(KvLayout.PageTokens, 16 * warps)), 1, PartsOfRow.MostSplits);
+        return 1 << BitOperations.Log2((uint)most);
     }
 
     private AttentionPlaces Vectors(AttentionOptions options, int sets, int splits, int found)

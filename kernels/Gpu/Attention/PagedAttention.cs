@@ -10,7 +10,7 @@ namespace Quern.Kernels.Gpu.Attention;
 /// row are split over groups of threads, in a group over warps, tile by tile, and what the parts have found is put together with their maximums, by the group that is done last.
 /// The row of a token belongs to 4, 8, 16 or 32 lanes, each of which has a piece of 8 values of keys and of sums; the rest of a warp has the tokens beside it. A tile is four steps, 128 / lanes
 /// tokens, of which all keys and values are asked for before the first is used. Keys behind the first 256 values are added piece by piece, values behind them are other groups'.
-/// Grid: (heads of keys and values × query heads that go together × value pieces in 32s × parts, rows).
+/// Grid: (parts × heads of keys and values × query heads that go together × value pieces in 32s, rows).
 /// Source: Dao et al. 2022, arXiv 2205.14135, algorithm 1; Dao et al. 2023, "Flash-Decoding for long-context inference" (parts); Kwon et al. 2023, arXiv 2309.06180 (pages).
 /// </summary>
 internal static class PagedAttention<TKeys, TValues, THeads>
@@ -36,15 +36,24 @@ internal static class PagedAttention<TKeys, TValues, THeads>
         ArrayView<float> found = SharedMemory.Allocate<float>(PartsOfRow.FoundLength);
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5, warps = Group.DimX >> 5, wide = 1 << a.LaneBits, mine = lane & (wide - 1);
         int together = default(THeads).Count, sets = (a.GroupHeads + together - 1) / together, chunks = (a.Values.Pieces + WarpPieces - 1) / WarpPieces;
-        int kvHead = Lane.Pin(Grid.IdxX % a.KvHeads), rest = Grid.IdxX / a.KvHeads, set = rest % sets;
-        rest /= sets;
-        int chunk = rest % chunks, split = rest / chunks, firstHead = (kvHead * a.GroupHeads) + (set * together), heads = IntrinsicMath.Min(together, a.GroupHeads - (set * together));
+        // Divisions only where there is something to divide.
+        int split = Grid.IdxX & (a.Splits - 1), kvHead = Grid.IdxX >> a.SplitBits, set = 0, chunk = 0;
+        if (kvHead >= a.KvHeads)
+        {
+            int rest = kvHead / a.KvHeads;
+            kvHead -= rest * a.KvHeads;
+            chunk = rest / sets;
+            set = rest - (chunk * sets);
+        }
+
+        kvHead = Lane.Pin(kvHead);
+        int firstHead = (kvHead * a.GroupHeads) + (set * together), heads = IntrinsicMath.Min(together, a.GroupHeads - (set * together));
         RowPlace row = RowPlace.Of(memory, a.Batch, Grid.IdxY);
         // What few rows need takes no register.
         ArrayView<int> rare = SharedMemory.Allocate<int>(3);
         (rare[0], rare[1], rare[2]) = (row.Position, (int)row.Seen, (int)(row.Seen >> 32));
         int first = Lane.Pin(a.First(row)), last = Lane.Pin(a.Last(row)), tileBits = 7 - a.LaneBits;
-        int firstTile = first >> tileBits, tiles = last < first ? 0 : (last >> tileBits) + 1 - firstTile, each = (tiles + a.Splits - 1) / a.Splits;
+        int firstTile = first >> tileBits, tiles = last < first ? 0 : (last >> tileBits) + 1 - firstTile, each = (tiles + a.Splits - 1) >> a.SplitBits;
         int tile = Lane.Pin(firstTile + (split * each) + warp), end = Lane.Pin(firstTile + IntrinsicMath.Min((split + 1) * each, tiles));
         int keyPiece = Lane.Pin(IntrinsicMath.Min(mine, a.Keys.Pieces - 1)), valuePiece = Lane.Pin(IntrinsicMath.Min((chunk * WarpPieces) + mine, a.Values.Pieces - 1));
         int apart = 32 >> a.LaneBits, sub = Lane.Pin(lane >> a.LaneBits), ownToken = Lane.Pin(sub + (LaneExchange<THeads>.Step(a.LaneBits) * apart)), scratch = (2 * PieceLength) + (warp * LaneExchange<THeads>.ScratchLength);
@@ -122,28 +131,50 @@ internal static class PagedAttention<TKeys, TValues, THeads>
     // A lane's piece of the queries, scaled; zeros behind the last piece. Values of keys behind the last one are zeros.
     private static Queries Load(DeviceMemory memory, AttentionArguments a, int firstHead, int heads, int piece)
     {
-        long place = a.Queries.Row(Grid.IdxY) + ((long)firstHead * a.Keys.Length);
-        int length = a.Keys.Length, col = piece * 8;
-        float scale = col < length ? a.Scale : 0f;
+        int length = a.Keys.Length;
+        long place = a.Queries.Row(Grid.IdxY) + (firstHead * length);
+        float scale = piece < a.Keys.Pieces ? a.Scale : 0f;
         Queries q = default;
-        q.H0 = Load(memory, place, col, length, scale);
-        if (default(THeads).Count > 1) q.H1 = Load(memory, place + (IntrinsicMath.Min(1, heads - 1) * length), col, length, scale);
-        if (default(THeads).Count > 2) q.H2 = Load(memory, place + (IntrinsicMath.Min(2, heads - 1) * length), col, length, scale);
-        if (default(THeads).Count > 2) q.H3 = Load(memory, place + (IntrinsicMath.Min(3, heads - 1) * length), col, length, scale);
+        q.H0 = Load(memory, a, place, piece, scale);
+        if (default(THeads).Count > 1) q.H1 = Load(memory, a, place + (IntrinsicMath.Min(1, heads - 1) * length), piece, scale);
+        if (default(THeads).Count > 2) q.H2 = Load(memory, a, place + (IntrinsicMath.Min(2, heads - 1) * length), piece, scale);
+        if (default(THeads).Count > 2) q.H3 = Load(memory, a, place + (IntrinsicMath.Min(3, heads - 1) * length), piece, scale);
         return q;
     }
 
-    private static Float8 Load(DeviceMemory memory, long place, int col, int length, float scale) => new()
+    private static Float8 Load(DeviceMemory memory, AttentionArguments a, long place, int piece, float scale)
     {
-        V0 = Lane.Pin(memory.Floats[place + IntrinsicMath.Min(col, length - 1)] * scale),
-        V1 = Lane.Pin(memory.Floats[place + IntrinsicMath.Min(col + 1, length - 1)] * scale),
-        V2 = Lane.Pin(memory.Floats[place + IntrinsicMath.Min(col + 2, length - 1)] * scale),
-        V3 = Lane.Pin(memory.Floats[place + IntrinsicMath.Min(col + 3, length - 1)] * scale),
-        V4 = Lane.Pin(memory.Floats[place + IntrinsicMath.Min(col + 4, length - 1)] * scale),
-        V5 = Lane.Pin(memory.Floats[place + IntrinsicMath.Min(col + 5, length - 1)] * scale),
-        V6 = Lane.Pin(memory.Floats[place + IntrinsicMath.Min(col + 6, length - 1)] * scale),
-        V7 = Lane.Pin(memory.Floats[place + IntrinsicMath.Min(col + 7, length - 1)] * scale),
-    };
+        int col = 8 * IntrinsicMath.Min(piece, a.Keys.Pieces - 1), last = a.Keys.Length - 1;
+        Float8 q;
+        if (a.HasWholePieces != 0)
+        {
+            q = Float8.OfBits(Lane.Stream16(memory, (place + col) * 4), Lane.Stream16(memory, ((place + col) * 4) + 16));
+        }
+        else
+        {
+            q = default;
+            q.V0 = memory.Floats[place + IntrinsicMath.Min(col, last)];
+            q.V1 = memory.Floats[place + IntrinsicMath.Min(col + 1, last)];
+            q.V2 = memory.Floats[place + IntrinsicMath.Min(col + 2, last)];
+            q.V3 = memory.Floats[place + IntrinsicMath.Min(col + 3, last)];
+            q.V4 = memory.Floats[place + IntrinsicMath.Min(col + 4, last)];
+            q.V5 = memory.Floats[place + IntrinsicMath.Min(col + 5, last)];
+            q.V6 = memory.Floats[place + IntrinsicMath.Min(col + 6, last)];
+            q.V7 = memory.Floats[place + IntrinsicMath.Min(col + 7, last)];
+        }
+
+        return new Float8
+        {
+            V0 = Lane.Pin(q.V0 * scale),
+            V1 = Lane.Pin(q.V1 * scale),
+            V2 = Lane.Pin(q.V2 * scale),
+            V3 = Lane.Pin(q.V3 * scale),
+            V4 = Lane.Pin(q.V4 * scale),
+            V5 = Lane.Pin(q.V5 * scale),
+            V6 = Lane.Pin(q.V6 * scale),
+            V7 = Lane.Pin(q.V7 * scale),
+        };
+    }
 
     private static void Put(Queries q, ArrayView<float> shared, int place)
     {

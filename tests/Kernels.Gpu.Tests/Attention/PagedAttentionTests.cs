@@ -8,11 +8,11 @@ namespace Quern.Kernels.Gpu.Tests.Attention;
 public sealed class PagedAttentionTests
 {
     [Theory]
-    [InlineData(128, 128, 4, 1, 333, 5, KvType.F16, 0, 0f, true)]
-    [InlineData(128, 128, 6, 2, 200, 3, KvType.F16, 0, 0f, false)]
+    [InlineData(128, 128, 4, 1, 333, 4, KvType.F16, 0, 0f, true)]
+    [InlineData(128, 128, 6, 2, 200, 2, KvType.F16, 0, 0f, false)]
     [InlineData(128, 128, 2, 2, 129, 2, KvType.F16, 70, 4f, true)]
-    [InlineData(64, 64, 5, 1, 100, 3, KvType.F16, 0, 0f, false)]
-    [InlineData(128, 128, 4, 2, 321, 9, KvType.Q8_0, 0, 0f, false)]
+    [InlineData(64, 64, 5, 1, 100, 4, KvType.F16, 0, 0f, false)]
+    [InlineData(128, 128, 4, 2, 321, 16, KvType.Q8_0, 0, 0f, false)]
     [InlineData(96, 128, 3, 1, 70, 2, KvType.F32, 0, 0f, false)]
     [InlineData(20, 12, 2, 1, 70, 1, KvType.F16, 0, 0f, false)]
     [InlineData(576, 512, 4, 1, 75, 2, KvType.F16, 0, 0f, true)]
