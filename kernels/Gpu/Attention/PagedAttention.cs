@@ -48,6 +48,7 @@ internal static class PagedAttention<TKeys, TValues, THeads>
 
         kvHead = Lane.Pin(kvHead);
         int firstHead = (kvHead * a.GroupHeads) + (set * together), heads = IntrinsicMath.Min(together, a.GroupHeads - (set * together));
+        Queries raw = Load(memory, a, firstHead, heads, mine);
         RowPlace row = RowPlace.Of(memory, a.Batch, Grid.IdxY);
         // What few rows need takes no register.
         ArrayView<int> rare = SharedMemory.Allocate<int>(3);
@@ -57,16 +58,16 @@ internal static class PagedAttention<TKeys, TValues, THeads>
         int tile = Lane.Pin(firstTile + (split * each) + warp), end = Lane.Pin(firstTile + IntrinsicMath.Min((split + 1) * each, tiles));
         int keyPiece = Lane.Pin(IntrinsicMath.Min(mine, a.Keys.Pieces - 1)), valuePiece = Lane.Pin(IntrinsicMath.Min((chunk * WarpPieces) + mine, a.Values.Pieces - 1));
         int apart = 32 >> a.LaneBits, sub = Lane.Pin(lane >> a.LaneBits), ownToken = Lane.Pin(sub + (LaneExchange<THeads>.Step(a.LaneBits) * apart)), scratch = (2 * PieceLength) + (warp * LaneExchange<THeads>.ScratchLength);
-        Queries q = Load(memory, a, firstHead, heads, mine);
+        int page = tile < end ? memory.Ints[row.Table + (tile << tileBits >> PageBits)] : 0;
+        Queries q = Scale(a, raw, mine);
         if (default(THeads).IsLong)
         {
             for (int more = WarpPieces, place = lane; more < a.Keys.Pieces; more += WarpPieces, place += PieceLength)
-                if (warp == 0) Put(Load(memory, a, firstHead, heads, more + lane), found, place);
+                if (warp == 0) Put(Scale(a, Load(memory, a, firstHead, heads, more + lane), more + lane), found, place);
             Group.Barrier();
         }
 
         HeadState s0 = HeadState.Empty, s1 = HeadState.Empty, s2 = HeadState.Empty, s3 = HeadState.Empty;
-        int page = tile < end ? memory.Ints[row.Table + (tile << tileBits >> PageBits)] : 0;
         for (; tile < end; tile += warps)
         {
             // Slots that are not seen are replaced by the nearest ones that are, since what lies there may be no number.
@@ -128,53 +129,68 @@ internal static class PagedAttention<TKeys, TValues, THeads>
         parts.Join(memory, a, found, s0, s1, s2, s3);
     }
 
-    // A lane's piece of the queries, scaled; zeros behind the last piece. Values of keys behind the last one are zeros.
+    // A lane's piece of the queries; behind the last piece that one again.
     private static Queries Load(DeviceMemory memory, AttentionArguments a, int firstHead, int heads, int piece)
     {
-        int length = a.Keys.Length;
-        long place = a.Queries.Row(Grid.IdxY) + (firstHead * length);
-        float scale = piece < a.Keys.Pieces ? a.Scale : 0f;
+        int length = a.Keys.Length, col = 8 * IntrinsicMath.Min(piece, a.Keys.Pieces - 1);
+        long h0 = a.Queries.Row(Grid.IdxY) + (firstHead * length), h1 = h0 + (IntrinsicMath.Min(1, heads - 1) * length);
+        long h2 = h0 + (IntrinsicMath.Min(2, heads - 1) * length), h3 = h0 + (IntrinsicMath.Min(3, heads - 1) * length);
         Queries q = default;
-        q.H0 = Load(memory, a, place, piece, scale);
-        if (default(THeads).Count > 1) q.H1 = Load(memory, a, place + (IntrinsicMath.Min(1, heads - 1) * length), piece, scale);
-        if (default(THeads).Count > 2) q.H2 = Load(memory, a, place + (IntrinsicMath.Min(2, heads - 1) * length), piece, scale);
-        if (default(THeads).Count > 2) q.H3 = Load(memory, a, place + (IntrinsicMath.Min(3, heads - 1) * length), piece, scale);
-        return q;
-    }
-
-    private static Float8 Load(DeviceMemory memory, AttentionArguments a, long place, int piece, float scale)
-    {
-        int col = 8 * IntrinsicMath.Min(piece, a.Keys.Pieces - 1), last = a.Keys.Length - 1;
-        Float8 q;
         if (a.HasWholePieces != 0)
         {
-            q = Float8.OfBits(Lane.Stream16(memory, (place + col) * 4), Lane.Stream16(memory, ((place + col) * 4) + 16));
+            q.H0 = Whole(memory, h0 + col);
+            if (default(THeads).Count > 1) q.H1 = Whole(memory, h1 + col);
+            if (default(THeads).Count > 2) q.H2 = Whole(memory, h2 + col);
+            if (default(THeads).Count > 2) q.H3 = Whole(memory, h3 + col);
         }
         else
         {
-            q = default;
-            q.V0 = memory.Floats[place + IntrinsicMath.Min(col, last)];
-            q.V1 = memory.Floats[place + IntrinsicMath.Min(col + 1, last)];
-            q.V2 = memory.Floats[place + IntrinsicMath.Min(col + 2, last)];
-            q.V3 = memory.Floats[place + IntrinsicMath.Min(col + 3, last)];
-            q.V4 = memory.Floats[place + IntrinsicMath.Min(col + 4, last)];
-            q.V5 = memory.Floats[place + IntrinsicMath.Min(col + 5, last)];
-            q.V6 = memory.Floats[place + IntrinsicMath.Min(col + 6, last)];
-            q.V7 = memory.Floats[place + IntrinsicMath.Min(col + 7, last)];
+            q.H0 = Single(memory, h0, col, length - 1);
+            if (default(THeads).Count > 1) q.H1 = Single(memory, h1, col, length - 1);
+            if (default(THeads).Count > 2) q.H2 = Single(memory, h2, col, length - 1);
+            if (default(THeads).Count > 2) q.H3 = Single(memory, h3, col, length - 1);
         }
 
-        return new Float8
-        {
-            V0 = Lane.Pin(q.V0 * scale),
-            V1 = Lane.Pin(q.V1 * scale),
-            V2 = Lane.Pin(q.V2 * scale),
-            V3 = Lane.Pin(q.V3 * scale),
-            V4 = Lane.Pin(q.V4 * scale),
-            V5 = Lane.Pin(q.V5 * scale),
-            V6 = Lane.Pin(q.V6 * scale),
-            V7 = Lane.Pin(q.V7 * scale),
-        };
+        return q;
     }
+
+    private static Float8 Whole(DeviceMemory memory, long place) => Float8.OfBits(Lane.Stream16(memory, place * 4), Lane.Stream16(memory, (place * 4) + 16));
+
+    private static Float8 Single(DeviceMemory memory, long place, int col, int last) => new()
+    {
+        V0 = memory.Floats[place + IntrinsicMath.Min(col, last)],
+        V1 = memory.Floats[place + IntrinsicMath.Min(col + 1, last)],
+        V2 = memory.Floats[place + IntrinsicMath.Min(col + 2, last)],
+        V3 = memory.Floats[place + IntrinsicMath.Min(col + 3, last)],
+        V4 = memory.Floats[place + IntrinsicMath.Min(col + 4, last)],
+        V5 = memory.Floats[place + IntrinsicMath.Min(col + 5, last)],
+        V6 = memory.Floats[place + IntrinsicMath.Min(col + 6, last)],
+        V7 = memory.Floats[place + IntrinsicMath.Min(col + 7, last)],
+    };
+
+    // Scaled; zeros behind the last piece. Values of stored keys behind the last one are zeros.
+    private static Queries Scale(AttentionArguments a, Queries q, int piece)
+    {
+        float scale = piece < a.Keys.Pieces ? a.Scale : 0f;
+        Queries scaled = default;
+        scaled.H0 = Scale(q.H0, scale);
+        if (default(THeads).Count > 1) scaled.H1 = Scale(q.H1, scale);
+        if (default(THeads).Count > 2) scaled.H2 = Scale(q.H2, scale);
+        if (default(THeads).Count > 2) scaled.H3 = Scale(q.H3, scale);
+        return scaled;
+    }
+
+    private static Float8 Scale(Float8 q, float scale) => new()
+    {
+        V0 = Lane.Pin(q.V0 * scale),
+        V1 = Lane.Pin(q.V1 * scale),
+        V2 = Lane.Pin(q.V2 * scale),
+        V3 = Lane.Pin(q.V3 * scale),
+        V4 = Lane.Pin(q.V4 * scale),
+        V5 = Lane.Pin(q.V5 * scale),
+        V6 = Lane.Pin(q.V6 * scale),
+        V7 = Lane.Pin(q.V7 * scale),
+    };
 
     private static void Put(Queries q, ArrayView<float> shared, int place)
     {
