@@ -52,12 +52,12 @@ public sealed unsafe partial class GpuBackend
             return;
         }
 
-        int together = PagedAttention.HeadsTogether(options.Heads / kvHeads);
+        int together = PagedAttention.HeadsTogether(options.Heads / kvHeads, pages.Keys(layer));
         int sets = kvHeads * Groups(options.Heads / kvHeads, together) * Groups(values.Pieces, PagedAttention.WarpPieces), splits = Splits(sets * batch.TokenCount, Pages(batch, options), warps);
         int found = together << (3 + PagedAttention.LaneBits(pages.Keys(layer), values));
         AttentionArguments arguments = new(
             Place(queries), Place(y), pages.Keys(layer), values, places, kvHeads, options, Vectors(options, sets * batch.TokenCount, splits, found), splits);
-        AttentionOf(pages.Layout).Rows(together).Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
+        AttentionOf(pages.Layout).Rows(together, pages.Keys(layer)).Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
     }
 
     // The options that few models have, and other lengths of heads, are left to the kernel of single rows; so are trees, and runs that leave a tile half empty.
@@ -85,11 +85,12 @@ public sealed unsafe partial class GpuBackend
         return (int)BitOperations.RoundUpToPowerOf2((uint)most);
     }
 
-    // As many parts as fill the card, each with 16 tokens for every warp at least, and a page.
+    // As many parts, a power of two, as fill the card, each with 16 tokens for every warp at least, and a page.
     private int Splits(int groups, int pages, int warps)
     {
         int wanted = _device.Kind == GpuKind.Simulated ? 64 : GroupsOfProcessor * _device.Accelerator.NumMultiprocessors;
-        return Math.Clamp(Math.Min(wanted / groups, pages * KvLayout.PageTokens / Math.Max(KvLayout.PageTokens, 16 * warps)), 1, PartsOfRow.MostSplits);
+        int most = Math.Clamp(Math.Min(wanted / groups, pages * KvLayout.PageTokens / Math.Max(KvLayout.PageTokens, 16 * warps)), 1, PartsOfRow.MostSplits);
+        return 1 << BitOperations.Log2((uint)most);
     }
 
     private AttentionPlaces Vectors(AttentionOptions options, int sets, int splits, int found)

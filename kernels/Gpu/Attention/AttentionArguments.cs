@@ -33,8 +33,14 @@ internal readonly struct AttentionArguments(
     /// <summary>Lanes that share the row of a token, as a power of two.</summary>
     public readonly int LaneBits = PagedAttention.LaneBits(keys, values);
 
-    /// <summary>Parts into which the tokens of a row are split.</summary>
+    /// <summary>Parts into which the tokens of a row are split, a power of two.</summary>
     public readonly int Splits = splits;
+
+    /// <summary>Their number as a power of two.</summary>
+    public readonly int SplitBits = System.Numerics.BitOperations.Log2((uint)splits);
+
+    /// <summary>Whether queries can be read 16 bytes at a time.</summary>
+    public readonly int HasWholePieces = keys.Length % 8 == 0 && queries.Stride % 4 == 0 && queries.Offset % 16 == 0 ? 1 : 0;
 
     /// <summary>Byte offset of what parts have found, of several: [rows, sets of heads, value pieces in 32s, splits, heads that go together, 8 a lane] sums.</summary>
     public readonly long Parts = places.Parts;
@@ -46,7 +52,7 @@ internal readonly struct AttentionArguments(
     public readonly long Arrived = places.Arrived;
 
     /// <summary>Query heads of a head of keys and values.</summary>
-    public int GroupHeads => Heads / KvHeads;
+    public readonly int GroupHeads = options.Heads / kvHeads;
 
     /// <summary>First slot that a row sees, or in a tree the first position.</summary>
     public int First(RowPlace row)

@@ -12,7 +12,7 @@ internal abstract class AttentionKernels
     public abstract GpuKernel<StoreArguments> StoreValues { get; }
 
     /// <summary>Attention of single rows, 1, 2 or 4 query heads together.</summary>
-    public abstract GpuKernel<AttentionArguments> Rows(int together);
+    public abstract GpuKernel<AttentionArguments> Rows(int together, KvRows keys);
 
     /// <summary>Attention of prompts on tensor cores, of heads of 128 values or 64.</summary>
     public abstract GpuKernel<FlashArguments> Prompt(int length);
@@ -43,17 +43,20 @@ internal sealed class AttentionKernels<TKeys, TValues>(GpuDevice device) : Atten
     where TKeys : unmanaged, IKvFormat
     where TValues : unmanaged, IKvFormat
 {
-    private readonly GpuKernel<AttentionArguments> _one = new(device, PagedAttention<TKeys, TValues, OneHead>.Kernel);
-    private readonly GpuKernel<AttentionArguments> _two = new(device, PagedAttention<TKeys, TValues, TwoHeads>.Kernel);
-    private readonly GpuKernel<AttentionArguments> _four = new(device, PagedAttention<TKeys, TValues, FourHeads>.Kernel);
+    private readonly GpuKernel<AttentionArguments> _one = new(device, IsWide ? PagedAttention<TKeys, TValues, OneHead>.WideKernel : PagedAttention<TKeys, TValues, OneHead>.Kernel);
+    private readonly GpuKernel<AttentionArguments> _two = new(device, IsWide ? PagedAttention<TKeys, TValues, TwoHeads>.WideKernel : PagedAttention<TKeys, TValues, TwoHeads>.Kernel);
+    private readonly GpuKernel<AttentionArguments> _four = new(device, IsWide ? PagedAttention<TKeys, TValues, FourHeads>.WideKernel : PagedAttention<TKeys, TValues, FourHeads>.Kernel);
+    private readonly GpuKernel<AttentionArguments> _long = new(device, PagedAttention<TKeys, TValues, LongHeads>.WideKernel);
     private readonly GpuKernel<FlashArguments> _prompt64 = new(device, FlashPrompt<TKeys, TValues, Head64>.Kernel);
     private readonly GpuKernel<FlashArguments> _prompt128 = new(device, FlashPrompt<TKeys, TValues, Head128>.Kernel);
+
+    private static bool IsWide => typeof(TKeys) == typeof(KvF32) || typeof(TValues) == typeof(KvF32);
 
     public override GpuKernel<StoreArguments> StoreKeys { get; } = new(device, StoreKv<TKeys>.Kernel);
 
     public override GpuKernel<StoreArguments> StoreValues { get; } = new(device, StoreKv<TValues>.Kernel);
 
-    public override GpuKernel<AttentionArguments> Rows(int together) => together switch { 1 => _one, 2 => _two, _ => _four };
+    public override GpuKernel<AttentionArguments> Rows(int together, KvRows keys) => keys.Pieces > PagedAttention.WarpPieces ? _long : together switch { 1 => _one, 2 => _two, _ => _four };
 
     public override GpuKernel<FlashArguments> Prompt(int length) => length == 64 ? _prompt64 : _prompt128;
 }

@@ -10,21 +10,37 @@ internal interface IHeadsTogether
 {
     /// <summary>1, 2 or 4.</summary>
     int Count { get; }
+
+    /// <summary>Whether keys may have more than 256 values.</summary>
+    bool IsLong { get; }
 }
 
 internal readonly struct OneHead : IHeadsTogether
 {
     public int Count => 1;
+
+    public bool IsLong => false;
 }
 
 internal readonly struct TwoHeads : IHeadsTogether
 {
     public int Count => 2;
+
+    public bool IsLong => false;
 }
 
 internal readonly struct FourHeads : IHeadsTogether
 {
     public int Count => 4;
+
+    public bool IsLong => false;
+}
+
+internal readonly struct LongHeads : IHeadsTogether
+{
+    public int Count => 4;
+
+    public bool IsLong => true;
 }
 
 /// <summary>A number of each head.</summary>
@@ -104,7 +120,7 @@ internal static class LaneExchange<THeads>
     public const int ScratchLength = 512;
 
     /// <summary>Which step's sum a lane gets from <see cref="Sum"/>.</summary>
-    public static int Step(int wide) => (Group.IdxX & (wide - 1)) / (wide >> 2);
+    public static int Step(int laneBits) => (Group.IdxX >> (laneBits - 2)) & 3;
 
     /// <summary>Sums over the lanes of a token: of the first step in the first quarter of them, and so on.</summary>
     public static PerHead Sum(PerStep p, int wide, ArrayView<float> scratch, int place)
@@ -155,7 +171,7 @@ internal static class LaneExchange<THeads>
 
     private static PerHead SumByMemory(PerStep p, int wide, ArrayView<float> scratch, int place)
     {
-        int own = place + (Group.IdxX & 31), first = place + (Group.IdxX & 31 & -wide) + (128 * Step(wide));
+        int own = place + (Group.IdxX & 31), first = place + (Group.IdxX & 31 & -wide) + (128 * ((Group.IdxX & (wide - 1)) / (wide >> 2)));
         (scratch[own], scratch[own + 32], scratch[own + 64], scratch[own + 96]) = (p.S0.H0, p.S0.H1, p.S0.H2, p.S0.H3);
         (scratch[own + 128], scratch[own + 160], scratch[own + 192], scratch[own + 224]) = (p.S1.H0, p.S1.H1, p.S1.H2, p.S1.H3);
         (scratch[own + 256], scratch[own + 288], scratch[own + 320], scratch[own + 352]) = (p.S2.H0, p.S2.H1, p.S2.H2, p.S2.H3);

@@ -42,9 +42,8 @@ internal readonly struct KvF32 : IKvFormat
 {
     public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
-        ArrayView<Uint4> words = memory.Bytes.Cast<Uint4>();
-        long place = (rows.Row(head, token) >> 4) + (2 * piece);
-        return new KvBits { Low = words[place], High = words[place + 1] };
+        long place = rows.Row(head + (32 * piece), token);
+        return new KvBits { Low = Lane.Stream16(memory, place), High = Lane.Stream16(memory, place + 16) };
     }
 
     public Float8 Decode(KvBits bits) => Float8.OfBits(bits.Low, bits.High);
@@ -61,7 +60,7 @@ internal readonly struct KvF32 : IKvFormat
 /// <summary>binary16.</summary>
 internal readonly struct KvF16 : IKvFormat
 {
-    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = memory.Bytes.Cast<Uint4>()[(rows.Row(head, token) >> 4) + piece] };
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = Lane.Stream16(memory, rows.Row(head + (16 * piece), token)) };
 
     public Float8 Decode(KvBits bits) => default(PlainF16).Decode(bits.Low);
 
@@ -77,7 +76,7 @@ internal readonly struct KvF16 : IKvFormat
 /// <summary>bfloat16.</summary>
 internal readonly struct KvBF16 : IKvFormat
 {
-    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = memory.Bytes.Cast<Uint4>()[(rows.Row(head, token) >> 4) + piece] };
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = Lane.Stream16(memory, rows.Row(head + (16 * piece), token)) };
 
     public Float8 Decode(KvBits bits) => default(PlainBF16).Decode(bits.Low);
 
@@ -95,9 +94,9 @@ internal readonly struct KvQ8_0 : IKvFormat
 {
     public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
-        Uint2 codes = memory.Bytes.Cast<Uint2>()[(rows.Row(head, token) >> 3) + piece];
+        Uint2 codes = Lane.Stream8(memory, rows.Row(head + (8 * piece), token));
         KvBits bits = default;
-        (bits.Low.X, bits.Low.Y, bits.High.X) = (codes.X, codes.Y, memory.Halves[rows.Scale(head, token, piece >> 2) >> 1]);
+        (bits.Low.X, bits.Low.Y, bits.High.X) = (codes.X, codes.Y, Lane.Load2(memory, rows.Scale(head, token, piece >> 2)));
         return bits;
     }
 
@@ -142,7 +141,7 @@ internal readonly struct KvQ4_0 : IKvFormat
     public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
         KvBits bits = default;
-        (bits.Low.X, bits.High.X) = (memory.Words[(rows.Row(head, token) >> 2) + piece], memory.Halves[rows.Scale(head, token, piece >> 2) >> 1]);
+        (bits.Low.X, bits.High.X) = (Lane.Stream4(memory, rows.Row(head + (4 * piece), token)), Lane.Load2(memory, rows.Scale(head, token, piece >> 2)));
         return bits;
     }
 

@@ -25,10 +25,10 @@ internal readonly struct KvRows(long offset, long pageBytes, KvType type, int le
     public long Head(int page, int head) => Offset + (page * PageBytes) + ((long)head * HeadBytes);
 
     /// <summary>Byte offset of a token's row.</summary>
-    public long Row(long head, int token) => head + (token * RowBytes);
+    public long Row(long head, int token) => head + (uint)(token * RowBytes);
 
     /// <summary>Byte offset of the scale of a block of 32 values.</summary>
-    public long Scale(long head, int token, int block) => head + (KvLayout.PageTokens * RowBytes) + (((token * (Length >> 5)) + block) * 2);
+    public long Scale(long head, int token, int block) => head + (uint)((KvLayout.PageTokens * RowBytes) + (block * 2) + (token * (Length >> 5 << 1)));
 
     /// <summary>Bytes of a head in a page, a multiple of 16.</summary>
     public static int BytesOfHead(KvType type, int length) => KvLayout.PageTokens * (BytesOfRow(type, length) + (IsOfBlocks(type) ? length / 32 * 2 : 0));

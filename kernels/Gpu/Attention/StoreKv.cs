@@ -41,13 +41,12 @@ internal readonly struct RowPlace(int slot, int prefix, int tree, ulong seen, lo
     /// <summary>Where the token stands in its text: its slot, or in a tree what that would be if its ancestors alone were there.</summary>
     public int Position => Tree == SequenceRun.NoTree ? Slot : Tree + IntrinsicMath.PopCount(Seen) - 1;
 
-    /// <summary>The same of a slot that it sees, −1 for one that it does not.</summary>
-    public int PositionOf(int slot)
+    /// <summary>The same of a slot of the tree that it sees, −1 for one that it does not.</summary>
+    public int PositionOf(int slot, ulong seen)
     {
-        if (slot < Tree) return slot;
         int place = slot - Tree;
-        if (place >= Cpu.Batch.TreeTokens || ((Seen >> place) & 1UL) == 0UL) return -1;
-        return Tree + IntrinsicMath.PopCount(Seen & ((1UL << place) - 1UL));
+        if (place >= Cpu.Batch.TreeTokens || ((seen >> place) & 1UL) == 0UL) return -1;
+        return Tree + IntrinsicMath.PopCount(seen & ((1UL << place) - 1UL));
     }
 
     public static RowPlace Of(DeviceMemory memory, BatchPlaces batch, int row)

@@ -6,13 +6,16 @@ namespace Quern.Kernels.Gpu;
 /// What the package does not offer of NVIDIA's driver. Every call that fails is a <see cref="GpuException"/> that says what it was for.
 /// Source: NVIDIA, "CUDA Driver API", sections 6.11 (memory), 6.18 (streams), 6.19 (events), 6.22 (execution) and 6.23 (graphs).
 /// </summary>
-internal static partial class CudaDriver
+internal static unsafe partial class CudaDriver
 {
     private const string Library = "cuda";
-    private const int OutOfMemory = 2, ThreadLocalCapture = 1, MostDynamicShared = 8;
+    private const int OutOfMemory = 2, ThreadLocalCapture = 1, MostDynamicShared = 8, ProgrammaticSerialization = 6;
 
     /// <summary>The first version that has everything used here: CUDA 12.0.</summary>
     private const int OldestVersion = 12000;
+
+    /// <summary>From here on kernels of a recorded graph can start early too: CUDA 12.3.</summary>
+    public const int EarlyStartVersion = 12030;
 
     /// <summary>The newest CUDA that the driver offers, as 1000 · major + 10 · minor.</summary>
     public static int Version()
@@ -38,6 +41,33 @@ internal static partial class CudaDriver
 
     /// <summary>Lets a kernel have more than 48 KiB of shared memory that is asked for at launch.</summary>
     public static void AllowSharedMemory(nint function, int bytes) => Check(cuFuncSetAttribute(function, MostDynamicShared, bytes), $"to allow a kernel {bytes} bytes of shared memory");
+
+    /// <summary>Launches a kernel.</summary>
+    /// <param name="function">The kernel.</param>
+    /// <param name="shape">Groups and threads.</param>
+    /// <param name="sharedBytes">Shared memory that is asked for at launch.</param>
+    /// <param name="stream">Where to.</param>
+    /// <param name="parameters">Pointers to the parameters.</param>
+    /// <param name="startsEarly">Whether it may start before the kernel before is done, for which it waits itself.</param>
+    public static void Launch(nint function, Graphs.LaunchShape shape, int sharedBytes, nint stream, void** parameters, bool startsEarly)
+    {
+        LaunchAttribute early = new() { Id = ProgrammaticSerialization, Value = 1 };
+        LaunchConfig config = new()
+        {
+            GroupsX = (uint)shape.Groups,
+            GroupsY = (uint)shape.Rows,
+            GroupsZ = 1,
+            ThreadsX = (uint)shape.Threads,
+            ThreadsY = 1,
+            ThreadsZ = 1,
+            SharedBytes = (uint)sharedBytes,
+            Stream = stream,
+            Attributes = &early,
+            AttributeCount = startsEarly ? 1u : 0u,
+        };
+        int result = cuLaunchKernelEx(&config, function, parameters, null);
+        if (result != 0) Check(result, $"to launch a kernel of {shape.Groups} by {shape.Rows} groups of {shape.Threads} threads");
+    }
 
     /// <summary>From here on launches into a created stream are recorded and not done.</summary>
     public static void BeginCapture(nint stream) => Check(cuStreamBeginCapture_v2(stream, ThreadLocalCapture), "to record a stream");
@@ -113,6 +143,36 @@ internal static partial class CudaDriver
         string text = cuGetErrorString(result, out nint textText) == 0 ? Marshal.PtrToStringUTF8(textText) ?? "" : "no description";
         throw new GpuException(Describe(result, purpose, name, text));
     }
+
+    // CUlaunchAttribute: an identifier, then a union of 64 bytes at the next multiple of 8.
+    [StructLayout(LayoutKind.Explicit, Size = 72)]
+    private struct LaunchAttribute
+    {
+        [FieldOffset(0)]
+        public int Id;
+
+        [FieldOffset(8)]
+        public int Value;
+    }
+
+    // CUlaunchConfig.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct LaunchConfig
+    {
+        public uint GroupsX;
+        public uint GroupsY;
+        public uint GroupsZ;
+        public uint ThreadsX;
+        public uint ThreadsY;
+        public uint ThreadsZ;
+        public uint SharedBytes;
+        public nint Stream;
+        public LaunchAttribute* Attributes;
+        public uint AttributeCount;
+    }
+
+    [LibraryImport(Library)]
+    private static partial int cuLaunchKernelEx(LaunchConfig* config, nint function, void** parameters, void** extra);
 
     [LibraryImport(Library)]
     private static partial int cuDriverGetVersion(out int version);

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using ILGPU;
-using ILGPU.Runtime;
 using Quern.Kernels.Gpu.Graphs;
 
 namespace Quern.Kernels.Gpu;
@@ -9,8 +7,7 @@ namespace Quern.Kernels.Gpu;
 internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> kernel) : IListedKernel
     where T : unmanaged
 {
-    private Action<AcceleratorStream, KernelConfig, DeviceMemory, T>? _launch;
-    private SharedMemoryConfig _shared;
+    private KernelLauncher<T>? _launcher;
 
     /// <summary>Launches one group of threads for each place of the grid, or puts that off: see <see cref="StepGraph"/>.</summary>
     /// <param name="memory">The arena.</param>
@@ -43,7 +40,7 @@ internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> ker
 
     private void Launch(in DeviceMemory memory, LaunchShape shape, in T arguments)
     {
-        if (_launch is null) (_launch, _shared) = KernelLoader.Load(device, kernel);
-        _launch(device.Stream, new KernelConfig((shape.Groups, shape.Rows, 1), (shape.Threads, 1, 1), _shared), memory, arguments);
+        _launcher ??= KernelLoader.Load(device, kernel);
+        _launcher.Launch(device.Stream, shape, memory, arguments);
     }
 }

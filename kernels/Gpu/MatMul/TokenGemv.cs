@@ -27,6 +27,13 @@ internal static class TokenGemv<TRow>
         RowAddress r0 = row.At(memory, w, first), r1 = row.At(memory, w, second);
         ActivationAddress x = row.Activations(memory, a, 0, lane, pieces);
         float s0 = 0, s1 = 0;
+
+        // Weights are on their way to the second-level cache while the activations are being made.
+        Lane.Prefetch(r0.A);
+        Lane.Prefetch(r1.A);
+        Lane.Prefetch(r0.A + 512);
+        Lane.Prefetch(r1.A + 512);
+        Lane.WaitForKernelsBefore();
         RawBlock a0 = row.Read(memory, r0, 0), a1 = row.Read(memory, r1, 0), a2 = row.Read(memory, r0, 1), a3 = row.Read(memory, r1, 1);
         while (true)
         {

@@ -153,12 +153,79 @@ internal static class Lane
     }
 
     /// <summary>Has the second-level cache fetch what lies at an offset in bytes; nothing elsewhere than on a card.</summary>
-    public static void Prefetch(DeviceMemory memory, long offset)
+    public static void Prefetch(DeviceMemory memory, long offset) => Prefetch(memory.Address + (ulong)offset);
+
+    /// <inheritdoc cref="Prefetch(DeviceMemory, long)"/>
+    public static void Prefetch(ulong address)
     {
         if (!CudaAsm.IsSupported) return;
-        ulong address = memory.Address + (ulong)offset;
         uint lower = (uint)address, upper = (uint)(address >> 32);
         CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%0, %1}; prefetch.global.L2 [a]; }", lower, upper);
+    }
+
+    /// <summary>8 bytes, loaded like <see cref="Stream16(DeviceMemory, long)"/>.</summary>
+    public static Uint2 Stream8(DeviceMemory memory, long offset)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            ulong address = memory.Address + (ulong)offset;
+            Input<uint> lower = (uint)address, upper = (uint)(address >> 32);
+            Output<uint> x = default, y = default;
+            CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%2, %3}; ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [a]; }", ref x, ref y, ref lower, ref upper);
+            return new Uint2 { X = x.Value, Y = y.Value };
+        }
+
+        return memory.Bytes.Cast<Uint2>()[offset >> 3];
+    }
+
+    /// <summary>4 bytes, loaded like <see cref="Stream16(DeviceMemory, long)"/>.</summary>
+    public static uint Stream4(DeviceMemory memory, long offset)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            ulong address = memory.Address + (ulong)offset;
+            CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%1, %2}; ld.global.nc.L1::no_allocate.u32 %0, [a]; }", out uint word, (uint)address, (uint)(address >> 32));
+            return word;
+        }
+
+        return memory.Words[offset >> 2];
+    }
+
+    /// <summary>2 bytes that other lanes read too.</summary>
+    public static uint Load2(DeviceMemory memory, long offset)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            ulong address = memory.Address + (ulong)offset;
+            CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%1, %2}; ld.global.nc.u16 %0, [a]; }", out uint half, (uint)address, (uint)(address >> 32));
+            return half;
+        }
+
+        return memory.Halves[offset >> 1];
+    }
+
+    /// <summary>The same number, computed where this stands: the package moves computations to where they are used, into loops too.</summary>
+    public static int Pin(int value)
+    {
+        if (!CudaAsm.IsSupported) return value;
+        CudaAsm.Emit("mov.b32 %0, %1;", out int pinned, value);
+        return pinned;
+    }
+
+    /// <inheritdoc cref="Pin(int)"/>
+    public static float Pin(float value)
+    {
+        if (!CudaAsm.IsSupported) return value;
+        CudaAsm.Emit("mov.b32 %0, %1;", out float pinned, value);
+        return pinned;
+    }
+
+    /// <summary>
+    /// Until here a kernel reads only what no other kernel writes; without this it waits at its beginning. Every thread that reads other things has to come here: see <see cref="PtxModule"/>.
+    /// </summary>
+    public static void WaitForKernelsBefore()
+    {
+        if (CudaAsm.IsSupported) CudaAsm.Emit("griddepcontrol.wait;");
     }
 
     /// <summary>Sum over the warp, in every lane.</summary>

@@ -8,11 +8,11 @@ namespace Quern.Kernels.Gpu.Tests.Attention;
 public sealed class PagedAttentionTests
 {
     [Theory]
-    [InlineData(128, 128, 4, 1, 333, 5, KvType.F16, 0, 0f, true)]
-    [InlineData(128, 128, 6, 2, 200, 3, KvType.F16, 0, 0f, false)]
+    [InlineData(128, 128, 4, 1, 333, 4, KvType.F16, 0, 0f, true)]
+    [InlineData(128, 128, 6, 2, 200, 2, KvType.F16, 0, 0f, false)]
     [InlineData(128, 128, 2, 2, 129, 2, KvType.F16, 70, 4f, true)]
-    [InlineData(64, 64, 5, 1, 100, 3, KvType.F16, 0, 0f, false)]
-    [InlineData(128, 128, 4, 2, 321, 9, KvType.Q8_0, 0, 0f, false)]
+    [InlineData(64, 64, 5, 1, 100, 4, KvType.F16, 0, 0f, false)]
+    [InlineData(128, 128, 4, 2, 321, 16, KvType.Q8_0, 0, 0f, false)]
     [InlineData(96, 128, 3, 1, 70, 2, KvType.F32, 0, 0f, false)]
     [InlineData(20, 12, 2, 1, 70, 1, KvType.F16, 0, 0f, false)]
     [InlineData(576, 512, 4, 1, 75, 2, KvType.F16, 0, 0f, true)]
@@ -42,7 +42,7 @@ public sealed class PagedAttentionTests
         arena.Write<float>(sink, sinks);
         arena.Write<int>(counters, new int[64]);
         AttentionOptions options = new(heads, 1 / MathF.Sqrt(keyLength), cap, window);
-        int together = PagedAttention.HeadsTogether(heads / kvHeads), sets = kvHeads * ((heads / kvHeads + together - 1) / together) * ((valueLength + 255) / 256);
+        int together = PagedAttention.HeadsTogether(heads / kvHeads, cache.Keys(0)), sets = kvHeads * ((heads / kvHeads + together - 1) / together) * ((valueLength + 255) / 256);
         int found = sets * splits * 4 * 256;
         nint parts = arena.Take((found + (sets * splits * PartsOfRow.StateLength)) * sizeof(float), "parts");
         float[] nothing = new float[found + (sets * splits * PartsOfRow.StateLength)];
@@ -54,7 +54,7 @@ public sealed class PagedAttentionTests
         for (int time = 0; time < 2; time++)
         {
             arena.Write<float>(y.Address, new float[heads * valueLength]);
-            PtxMachine.Run(Kernel(type, together), arena, arguments, sets * splits, 1, 128);
+            PtxMachine.Run(Kernel(type, keyLength > 256 ? 0 : together), arena, arguments, sets * splits, 1, 128);
             Check(time);
         }
 
@@ -113,6 +113,7 @@ public sealed class PagedAttentionTests
     private static Action<DeviceMemory, AttentionArguments> Kernel<T>(int together)
         where T : unmanaged, IKvFormat => together switch
         {
+            0 => PagedAttention<T, T, LongHeads>.WideKernel,
             1 => PagedAttention<T, T, OneHead>.Kernel,
             2 => PagedAttention<T, T, TwoHeads>.Kernel,
             _ => PagedAttention<T, T, FourHeads>.Kernel,

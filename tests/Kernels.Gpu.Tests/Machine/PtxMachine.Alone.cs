@@ -21,9 +21,7 @@ internal sealed unsafe partial class PtxMachine
                 Set(thread, i.Operands[0], (uint)*counter, 32);
                 *counter += i.Name.Contains("add") ? (int)Value(thread, i.Operands[2]) : throw new NotSupportedException(i.Text);
                 break;
-            case "membar":
-                break;
-            case "fence":
+            case "membar" or "fence" or "griddepcontrol":
                 break;
             case "prefetch":
                 At(thread, i.Operands[0], false, 1);
