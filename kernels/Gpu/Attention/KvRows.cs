@@ -22,7 +22,7 @@ internal readonly struct KvRows(long offset, long pageBytes, KvType type, int le
     public int Pieces => (Length + 7) >> 3;
 
     /// <summary>Byte offset of a head in a page.</summary>
-    public long Head(int page, int head) => Offset + (page * PageBytes) + ((long)head * HeadBytes);
+    public long Head(int page, int head) => Offset + (page * PageBytes) + (uint)(head * HeadBytes);
 
     /// <summary>Byte offset of a token's row.</summary>
     public long Row(long head, int token) => head + (uint)(token * RowBytes);
