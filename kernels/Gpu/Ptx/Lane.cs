@@ -68,34 +68,35 @@ internal static class Lane
     /// <summary>16 bytes of weights: read once, so they leave no trace in the first-level cache.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="offset">Byte offset, a multiple of 16.</param>
-    public static Uint4 Stream16(DeviceMemory memory, long offset)
+    /// <param name="more">What is added to it: apart, so that loads that share the offset share its address.</param>
+    public static Uint4 Stream16(DeviceMemory memory, long offset, uint more = 0)
     {
         if (CudaAsm.IsSupported)
         {
             // The address goes in as two words: the assembler keeps a parameter of 64 bits in local memory.
-            ulong address = memory.Address + (ulong)offset;
+            ulong address = memory.Address + (ulong)offset + more;
             Input<uint> lower = (uint)address, upper = (uint)(address >> 32);
             Output<uint> x = default, y = default, z = default, w = default;
             CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%4, %5}; ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [a]; }", ref x, ref y, ref z, ref w, ref lower, ref upper);
             return new Uint4 { X = x.Value, Y = y.Value, Z = z.Value, W = w.Value };
         }
 
-        return memory.Bytes.Cast<Uint4>()[offset >> 4];
+        return memory.Bytes.Cast<Uint4>()[(offset + more) >> 4];
     }
 
     /// <summary>8 bytes, loaded like <see cref="Stream16"/>.</summary>
-    public static Uint2 Stream8(DeviceMemory memory, long offset)
+    public static Uint2 Stream8(DeviceMemory memory, long offset, uint more = 0)
     {
         if (CudaAsm.IsSupported)
         {
-            ulong address = memory.Address + (ulong)offset;
+            ulong address = memory.Address + (ulong)offset + more;
             Input<uint> lower = (uint)address, upper = (uint)(address >> 32);
             Output<uint> x = default, y = default;
             CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%2, %3}; ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [a]; }", ref x, ref y, ref lower, ref upper);
             return new Uint2 { X = x.Value, Y = y.Value };
         }
 
-        return memory.Bytes.Cast<Uint2>()[offset >> 3];
+        return memory.Bytes.Cast<Uint2>()[(offset + more) >> 3];
     }
 
     /// <summary>4 bytes, loaded like <see cref="Stream16"/>.</summary>
