@@ -22,10 +22,13 @@ internal readonly struct KvRows(long offset, long pageBytes, KvType type, int le
     public int Pieces => (Length + 7) >> 3;
 
     /// <summary>Byte offset of a head in a page.</summary>
-    public long Head(int page, int head) => Offset + (page * PageBytes) + ((long)head * HeadBytes);
+    public long Head(int page, int head) => Offset + (page * PageBytes) + (uint)(head * HeadBytes);
 
     /// <summary>Byte offset of a token's row.</summary>
-    public long Row(long head, int token) => head + (uint)(token * RowBytes);
+    public long Row(long head, int token) => head + Row(token);
+
+    /// <summary>The same from the head on.</summary>
+    public uint Row(int token) => (uint)(token * RowBytes);
 
     /// <summary>Byte offset of the scale of a block of 32 values.</summary>
     public long Scale(long head, int token, int block) => head + (uint)((KvLayout.PageTokens * RowBytes) + (block * 2) + (token * (Length >> 5 << 1)));

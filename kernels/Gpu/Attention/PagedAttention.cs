@@ -109,10 +109,15 @@ internal static class PagedAttention<TKeys, TValues, THeads>
             }
 
             PerHead most = LaneExchange<THeads>.Most(scores, wide, found, scratch);
-            s0.Raise(IntrinsicMath.Max(s0.Most, most.H0));
-            if (together > 1) s1.Raise(IntrinsicMath.Max(s1.Most, most.H1));
-            if (together > 2) s2.Raise(IntrinsicMath.Max(s2.Most, most.H2));
-            if (together > 2) s3.Raise(IntrinsicMath.Max(s3.Most, most.H3));
+            // After the first tiles it seldom rises.
+            if (most.H0 > s0.Most || (together > 1 && most.H1 > s1.Most) || (together > 2 && (most.H2 > s2.Most || most.H3 > s3.Most)))
+            {
+                s0.Raise(IntrinsicMath.Max(s0.Most, most.H0));
+                if (together > 1) s1.Raise(IntrinsicMath.Max(s1.Most, most.H1));
+                if (together > 2) s2.Raise(IntrinsicMath.Max(s2.Most, most.H2));
+                if (together > 2) s3.Raise(IntrinsicMath.Max(s3.Most, most.H3));
+            }
+
             PerHead weights = default;
             weights.H0 = s0.Weight(scores.H0);
             if (together > 1) weights.H1 = s1.Weight(scores.H1);

@@ -80,9 +80,10 @@ internal static class Lane
     /// <summary>16 bytes of weights: read once, so they leave no trace in the first-level cache.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="offset">Byte offset, a multiple of 16.</param>
-    public static Uint4 Stream16(DeviceMemory memory, long offset) => Stream16(memory, memory.Address + (ulong)offset);
+    /// <param name="more">What is added to it: apart, so that loads that share the offset share its address.</param>
+    public static Uint4 Stream16(DeviceMemory memory, long offset, uint more = 0) => Stream16(memory, memory.Address + (ulong)offset + more);
 
-    /// <inheritdoc cref="Stream16(DeviceMemory, long)"/>
+    /// <inheritdoc cref="Stream16(DeviceMemory, long, uint)"/>
     public static Uint4 Stream16(DeviceMemory memory, ulong address)
     {
         if (CudaAsm.IsSupported)
@@ -163,22 +164,22 @@ internal static class Lane
         CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%0, %1}; prefetch.global.L2 [a]; }", lower, upper);
     }
 
-    /// <summary>8 bytes, loaded like <see cref="Stream16(DeviceMemory, long)"/>.</summary>
-    public static Uint2 Stream8(DeviceMemory memory, long offset)
+    /// <summary>8 bytes, loaded like <see cref="Stream16(DeviceMemory, long, uint)"/>.</summary>
+    public static Uint2 Stream8(DeviceMemory memory, long offset, uint more = 0)
     {
         if (CudaAsm.IsSupported)
         {
-            ulong address = memory.Address + (ulong)offset;
+            ulong address = memory.Address + (ulong)offset + more;
             Input<uint> lower = (uint)address, upper = (uint)(address >> 32);
             Output<uint> x = default, y = default;
             CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%2, %3}; ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [a]; }", ref x, ref y, ref lower, ref upper);
             return new Uint2 { X = x.Value, Y = y.Value };
         }
 
-        return memory.Bytes.Cast<Uint2>()[offset >> 3];
+        return memory.Bytes.Cast<Uint2>()[(offset + more) >> 3];
     }
 
-    /// <summary>4 bytes, loaded like <see cref="Stream16(DeviceMemory, long)"/>.</summary>
+    /// <summary>4 bytes, loaded like <see cref="Stream16(DeviceMemory, long, uint)"/>.</summary>
     public static uint Stream4(DeviceMemory memory, long offset)
     {
         if (CudaAsm.IsSupported)

@@ -11,9 +11,6 @@ internal sealed record KernelRule(Delegate Kernel, int MostRegisters)
 {
     /// <summary>Patterns that its PTX has to hold, and how often at least.</summary>
     public (string Pattern, int Least)[] Needs { get; init; } = [];
-
-    /// <summary>Bytes of registers that may be put aside to keep the budget: a few, not in an inner step.</summary>
-    public int MostSpilled { get; init; }
 }
 
 /// <summary>Every kernel of the room, by name. A new kernel is a line here.</summary>
