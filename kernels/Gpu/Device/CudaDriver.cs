@@ -42,6 +42,17 @@ internal static unsafe partial class CudaDriver
     /// <summary>Lets a kernel have more than 48 KiB of shared memory that is asked for at launch.</summary>
     public static void AllowSharedMemory(nint function, int bytes) => Check(cuFuncSetAttribute(function, MostDynamicShared, bytes), $"to allow a kernel {bytes} bytes of shared memory");
 
+    /// <summary>Compiles a module for the current device and finds its kernel.</summary>
+    /// <param name="ptx">The module.</param>
+    /// <param name="entry">The kernel's name in it.</param>
+    /// <param name="kernel">Its name for people.</param>
+    public static nint LoadFunction(string ptx, string entry, string kernel)
+    {
+        Check(cuModuleLoadData(out nint module, ptx), $"to compile the kernel {kernel}");
+        Check(cuModuleGetFunction(out nint function, module, entry), $"to find the kernel {kernel} in its module");
+        return function;
+    }
+
     /// <summary>Launches a kernel.</summary>
     /// <param name="function">The kernel.</param>
     /// <param name="shape">Groups and threads.</param>
@@ -170,6 +181,12 @@ internal static unsafe partial class CudaDriver
         public LaunchAttribute* Attributes;
         public uint AttributeCount;
     }
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int cuModuleLoadData(out nint module, string image);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int cuModuleGetFunction(out nint function, nint module, string name);
 
     [LibraryImport(Library)]
     private static partial int cuLaunchKernelEx(LaunchConfig* config, nint function, void** parameters, void** extra);

@@ -28,16 +28,22 @@ internal sealed unsafe class CudaLauncher<T> : KernelLauncher<T>
     where T : unmanaged
 {
     private readonly CudaAccelerator _accelerator;
-    private readonly CudaKernel _kernel;
+    private readonly nint _function;
     private readonly int _sharedBytes;
     private readonly bool _startsEarly;
 
-    public CudaLauncher(CudaAccelerator accelerator, CudaKernel kernel, int sharedBytes)
+    /// <param name="accelerator">The card.</param>
+    /// <param name="text">The kernel.</param>
+    /// <param name="name">Its name for people.</param>
+    public CudaLauncher(CudaAccelerator accelerator, KernelText text, string name)
     {
-        (_accelerator, _kernel, _sharedBytes) = (accelerator, kernel, sharedBytes);
+        (_accelerator, _sharedBytes) = (accelerator, text.SharedBytes);
         _startsEarly = KernelLoader.StartsEarly(accelerator.Architecture) && CudaDriver.Version() >= CudaDriver.EarlyStartVersion;
         accelerator.Bind();
-        if (sharedBytes > 0) CudaDriver.AllowSharedMemory(kernel.FunctionPtr, sharedBytes);
+
+        // The module goes with the device's context.
+        _function = CudaDriver.LoadFunction(text.Ptx, text.Entry, name);
+        if (_sharedBytes > 0) CudaDriver.AllowSharedMemory(_function, _sharedBytes);
     }
 
     public override void Launch(AcceleratorStream stream, Graphs.LaunchShape shape, in DeviceMemory memory, in T arguments)
@@ -47,7 +53,7 @@ internal sealed unsafe class CudaLauncher<T> : KernelLauncher<T>
         MemoryParameter arena = new() { First = memory.Address, Length = memory.Bytes.Length, Address = memory.Address };
         T copy = arguments;
         void** parameters = stackalloc void*[2] { &arena, &copy };
-        CudaDriver.Launch(_kernel.FunctionPtr, shape, _sharedBytes, ((CudaStream)stream).StreamPtr, parameters, _startsEarly);
+        CudaDriver.Launch(_function, shape, _sharedBytes, ((CudaStream)stream).StreamPtr, parameters, _startsEarly);
     }
 
     /// <summary><see cref="DeviceMemory"/> as kernels get it.</summary>

@@ -30,7 +30,7 @@ internal static partial class PtxProbe
     {
         using Context context = Context.Create(builder => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2));
         using PTXBackend backend = new(context, new CudaCapabilityContext(CudaArchitecture.SM_90), CudaArchitecture.SM_90, CudaInstructionSet.ISA_84, null);
-        string ptx = KernelLoader.Compile(backend, kernel, out _).PTXAssembly;
+        string ptx = KernelLoader.Compile(backend, kernel).Ptx;
         if (Environment.GetEnvironmentVariable("QUERN_PTX_OUT") is { Length: > 0 } folder) File.WriteAllText(Path.Combine(folder, $"{kernel.DeclaringType!.Name}.{string.Join('.', kernel.DeclaringType.GetGenericArguments().Select(Name))}.{kernel.Name}.ptx"), ptx);
         return ptx;
     }
