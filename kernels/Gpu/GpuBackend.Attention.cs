@@ -26,14 +26,11 @@ public sealed unsafe partial class GpuBackend
     {
         GpuKvCache pages = (GpuKvCache)cache;
         InputPlaces places = _inputs.Require(batch);
-        KvLayer shape = pages.Layout.Layers[layer];
-        AttentionKernels kernels = AttentionOf(pages.Layout);
-        int warps = Threads(StoreWarps * GpuDevice.WarpThreads) / GpuDevice.WarpThreads;
-        Store(kernels.StoreKeys, keys, pages.Keys(layer));
-        Store(kernels.StoreValues, values, pages.Values(layer));
-
-        void Store(GpuKernel<StoreArguments> kernel, Tensor x, KvRows rows) => kernel.Run(
-            _arena.Memory, new StoreArguments(Place(x), rows, shape.Heads, places), Groups(shape.Heads * Groups(rows.Length, 32), warps), batch.TokenCount, warps * GpuDevice.WarpThreads);
+        int heads = pages.Layout.Layers[layer].Heads, warps = Threads(StoreWarps * GpuDevice.WarpThreads) / GpuDevice.WarpThreads;
+        KvRows keyRows = pages.Keys(layer), valueRows = pages.Values(layer);
+        AttentionOf(pages.Layout).Store.Run(
+            _arena.Memory, new StoreArguments(Place(keys), Place(values), keyRows, valueRows, heads, places),
+            Groups(heads * (Groups(keyRows.Length, 32) + Groups(valueRows.Length, 32)), warps), batch.TokenCount, warps * GpuDevice.WarpThreads);
     }
 
     /// <inheritdoc/>

@@ -5,11 +5,8 @@ namespace Quern.Kernels.Gpu.Attention;
 /// <summary>The kernels of keys and values of two types.</summary>
 internal abstract class AttentionKernels
 {
-    /// <summary>Stores keys.</summary>
-    public abstract GpuKernel<StoreArguments> StoreKeys { get; }
-
-    /// <summary>Stores values.</summary>
-    public abstract GpuKernel<StoreArguments> StoreValues { get; }
+    /// <summary>Stores keys and values.</summary>
+    public abstract GpuKernel<StoreArguments> Store { get; }
 
     /// <summary>Attention of single rows, 1, 2 or 4 query heads together.</summary>
     public abstract GpuKernel<AttentionArguments> Rows(int together, KvRows keys);
@@ -52,9 +49,7 @@ internal sealed class AttentionKernels<TKeys, TValues>(GpuDevice device) : Atten
 
     private static bool IsWide => typeof(TKeys) == typeof(KvF32) || typeof(TValues) == typeof(KvF32);
 
-    public override GpuKernel<StoreArguments> StoreKeys { get; } = new(device, StoreKv<TKeys>.Kernel);
-
-    public override GpuKernel<StoreArguments> StoreValues { get; } = new(device, StoreKv<TValues>.Kernel);
+    public override GpuKernel<StoreArguments> Store { get; } = new(device, StoreKv<TKeys, TValues>.Kernel);
 
     public override GpuKernel<AttentionArguments> Rows(int together, KvRows keys) => keys.Pieces > PagedAttention.WarpPieces ? _long : together switch { 1 => _one, 2 => _two, _ => _four };
 

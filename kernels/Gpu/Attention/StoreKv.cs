@@ -3,11 +3,13 @@ using Quern.Kernels.Cpu;
 
 namespace Quern.Kernels.Gpu.Attention;
 
-/// <summary>Arguments of <see cref="StoreKv{T}"/>.</summary>
-internal readonly struct StoreArguments(DeviceTensor x, KvRows rows, int heads, InputPlaces batch)
+/// <summary>Arguments of <see cref="StoreKv{TKeys, TValues}"/>.</summary>
+internal readonly struct StoreArguments(DeviceTensor keys, DeviceTensor values, KvRows keyRows, KvRows valueRows, int heads, InputPlaces batch)
 {
-    public readonly DeviceTensor X = x;
-    public readonly KvRows Rows = rows;
+    public readonly DeviceTensor Keys = keys;
+    public readonly DeviceTensor Values = values;
+    public readonly KvRows KeyRows = keyRows;
+    public readonly KvRows ValueRows = valueRows;
     public readonly int Heads = heads;
     public readonly BatchPlaces Batch = new(batch);
 }
@@ -59,19 +61,28 @@ internal readonly struct RowPlace(int slot, int prefix, int tree, ulong seen, lo
     }
 }
 
-/// <summary>Stores the keys, or the values, of a batch. A warp stores 32 values of a head. Grid: (blocks of 32 of all heads over warps, rows).</summary>
-internal static class StoreKv<T>
-    where T : unmanaged, IKvFormat
+/// <summary>Stores the keys and values of a batch. A warp stores 32 values of a head. Grid: (blocks of 32 of all heads, of keys and then of values, over warps; rows).</summary>
+internal static class StoreKv<TKeys, TValues>
+    where TKeys : unmanaged, IKvFormat
+    where TValues : unmanaged, IKvFormat
 {
     /// <param name="memory">The arena.</param>
-    /// <param name="a">Values and where to.</param>
+    /// <param name="a">Keys, values and where to.</param>
     public static void Kernel(DeviceMemory memory, StoreArguments a)
     {
-        int item = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), blocks = (a.Rows.Length + 31) >> 5, head = item / blocks, block = item - (head * blocks);
+        int item = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), keys = a.Heads * ((a.KeyRows.Length + 31) >> 5);
+        if (item < keys) Store<TKeys>(memory, a, a.Keys, a.KeyRows, item);
+        else Store<TValues>(memory, a, a.Values, a.ValueRows, item - keys);
+    }
+
+    private static void Store<T>(DeviceMemory memory, StoreArguments a, DeviceTensor x, KvRows rows, int item)
+        where T : unmanaged, IKvFormat
+    {
+        int blocks = (rows.Length + 31) >> 5, head = item / blocks, block = item - (head * blocks);
         if (head >= a.Heads) return;
         RowPlace row = RowPlace.Of(memory, a.Batch, Grid.IdxY);
         int page = memory.Ints[row.Table + (row.Slot / KvLayout.PageTokens)], col = (32 * block) + (Group.IdxX & 31);
-        float value = col < a.Rows.Length ? memory.Floats[a.X.Row(Grid.IdxY) + ((long)head * a.Rows.Length) + col] : 0f;
-        default(T).Store(memory, a.Rows, a.Rows.Head(page, head), row.Slot % KvLayout.PageTokens, block, value);
+        float value = col < rows.Length ? memory.Floats[x.Row(Grid.IdxY) + ((long)head * rows.Length) + col] : 0f;
+        default(T).Store(memory, rows, rows.Head(page, head), row.Slot % KvLayout.PageTokens, block, value);
     }
 }

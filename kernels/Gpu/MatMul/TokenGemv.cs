@@ -14,6 +14,7 @@ internal static class TokenGemv<TRow>
 
     /// <param name="memory">The arena.</param>
     /// <param name="a">Activations and products.</param>
+    [MostRegisters(128)]
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         TRow row = default;

@@ -25,16 +25,14 @@ public sealed class FlashPromptTests
         for (int page = 0; page < table.Length; page++) cache.WritePage(page, left);
         Random random = new(tokens);
         float[] k = Values(random, slots * width), v = Values(random, slots * width), q = Values(random, tokens * heads * length), sinks = Values(random, heads);
-        Tensor kv = new(arena.Take(slots * width * sizeof(float), "kv"), slots, width, width);
+        Tensor keys = new(arena.Take(slots * width * sizeof(float), "keys"), slots, width, width), values = new(arena.Take(slots * width * sizeof(float), "values"), slots, width, width);
         Batch batch = new(slots);
         batch.Add(new int[slots], 0, table);
         InputPlaces places = inputs.Require(batch);
-        foreach ((float[] from, KvRows rows) in new[] { (k, cache.Keys(0)), (v, cache.Values(0)) })
-        {
-            arena.Write<float>(kv.Address, from);
-            PtxMachine.Run(StoreKv<KvF16>.Kernel, arena, new StoreArguments(arena.Tensor(kv), rows, kvHeads, places), kvHeads * length / 32, slots, 32);
-        }
-
+        arena.Write<float>(keys.Address, k);
+        arena.Write<float>(values.Address, v);
+        StoreArguments store = new(arena.Tensor(keys), arena.Tensor(values), cache.Keys(0), cache.Values(0), kvHeads, places);
+        PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, 2 * kvHeads * length / 32, slots, 32);
         batch.Clear();
         batch.Add(new int[tokens], depth, table);
         places = inputs.Require(batch);

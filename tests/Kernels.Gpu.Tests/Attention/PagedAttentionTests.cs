@@ -62,11 +62,12 @@ public sealed class PagedAttentionTests
         {
             Tensor stored = new(arena.Take(from.Length * sizeof(float), "kv"), slots, kvHeads * rows.Length, kvHeads * rows.Length);
             arena.Write<float>(stored.Address, from);
-            StoreArguments store = new(arena.Tensor(stored), rows, kvHeads, inputs.Require(batch));
-            int groups = kvHeads * ((rows.Length + 31) / 32);
-            if (type == KvType.F16) PtxMachine.Run(StoreKv<KvF16>.Kernel, arena, store, groups, slots, 32);
-            else if (type == KvType.F32) PtxMachine.Run(StoreKv<KvF32>.Kernel, arena, store, groups, slots, 32);
-            else PtxMachine.Run(StoreKv<KvQ8_0>.Kernel, arena, store, groups, slots, 32);
+            // Keys and values alike.
+            StoreArguments store = new(arena.Tensor(stored), arena.Tensor(stored), rows, rows, kvHeads, inputs.Require(batch));
+            int groups = 2 * kvHeads * ((rows.Length + 31) / 32);
+            if (type == KvType.F16) PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, groups, slots, 32);
+            else if (type == KvType.F32) PtxMachine.Run(StoreKv<KvF32, KvF32>.Kernel, arena, store, groups, slots, 32);
+            else PtxMachine.Run(StoreKv<KvQ8_0, KvQ8_0>.Kernel, arena, store, groups, slots, 32);
         }
 
         void Check(int time)

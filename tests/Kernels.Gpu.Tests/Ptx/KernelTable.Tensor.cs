@@ -54,7 +54,7 @@ internal static partial class KernelTable
     private static void Rows<T>(Dictionary<string, KernelRule> all, string name)
         where T : unmanaged, IKvFormat
     {
-        all.Add($"StoreKv {name}", new(StoreKv<T>.Kernel, 40));
+        all.Add($"StoreKv {name}", new(StoreKv<T, T>.Kernel, 48));
         all.Add($"Prompt {name} 128", new(FlashPrompt<T, T, Head128>.Kernel, 168) { Needs = [(Mma, 64), (LoadMatrix, 40)] });
         all.Add($"Prompt {name} 64", new(FlashPrompt<T, T, Head64>.Kernel, 168) { Needs = [(Mma, 32), (LoadMatrix, 20)] });
         all.Add($"Attention {name} 1", name == "F32" ? new(PagedAttention<T, T, OneHead>.WideKernel, 192) : new(PagedAttention<T, T, OneHead>.Kernel, 128));

@@ -11,6 +11,9 @@ internal sealed record KernelRule(Delegate Kernel, int MostRegisters)
 {
     /// <summary>Patterns that its PTX has to hold, and how often at least.</summary>
     public (string Pattern, int Least)[] Needs { get; init; } = [];
+
+    /// <summary>Bytes of registers that may be in local memory, where that costs less than fewer warps.</summary>
+    public int MostSpilled { get; init; }
 }
 
 /// <summary>Every kernel of the room, by name. A new kernel is a line here.</summary>
@@ -47,7 +50,7 @@ internal static partial class KernelTable
     private static void Blocks<T>(Dictionary<string, KernelRule> all, string name, int loads)
         where T : unmanaged, IBlockFormat
     {
-        all.Add($"Gemv {name} 1", new(TokenGemv<BlockRow<T>>.Kernel, 160) { Needs = [(WideLoad, 12 * loads), (ByteProduct, 64), (Wide, 8)] });
+        all.Add($"Gemv {name} 1", new(TokenGemv<BlockRow<T>>.Kernel, 128) { MostSpilled = name == "Q5_K" ? 64 : 0, Needs = [(WideLoad, 12 * loads), (ByteProduct, 64), (Wide, 8)] });
         all.Add($"Gemv {name} 2", new(TokensGemv<BlockRow<T>, TwoTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 32), (Wide, 4)] });
         all.Add($"Gemv {name} 4", new(TokensGemv<BlockRow<T>, FourTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 64), (Wide, 8)] });
         all.Add($"Gemv {name} 8", new(TokensGemv<BlockRow<T>, EightTokens>.Kernel, 144) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 128), (Wide, 16)] });

@@ -29,7 +29,7 @@ public sealed class PtxTests(ITestOutputHelper output)
         KernelRule rule = KernelTable.All[name];
         Assembled result = PtxProbe.Assemble(PtxProbe.Compile(rule.Kernel))!.Value;
         output.WriteLine($"{name}: {result.Registers} registers, {result.SpillBytes} bytes spilled, {result.LocalBytes} bytes of stack, {result.SharedBytes} bytes shared");
-        Assert.Equal((0, 0), (result.SpillBytes, result.LocalBytes));
+        Assert.InRange(Math.Max(result.SpillBytes, result.LocalBytes), 0, rule.MostSpilled);
         Assert.InRange(result.Registers, 1, rule.MostRegisters);
     }
 }
