@@ -8,7 +8,7 @@ namespace Quern.Kernels.Gpu;
 /// <summary>Products with weights.</summary>
 public sealed unsafe partial class GpuBackend
 {
-    private const int GemvWarps = 4, PartsOfLaunch = 3;
+    private const int GemvWarps = 4, PartsOfLaunch = 3, MostKeptRows = 1024;
     private GpuKernel<QuantiseArguments>? _quantise;
     private GpuKernel<PadArguments>? _pad;
 
@@ -24,12 +24,6 @@ public sealed unsafe partial class GpuBackend
     /// <inheritdoc/>
     public override void MatMul(Tensor x, ReadOnlySpan<Product> products)
     {
-        if (Mode == ComputeMode.Fast && x.Rows > MostGemvTokens)
-        {
-            MultiplyMany(x, products);
-            return;
-        }
-
         Activations activations = default;
         for (int first = 0; first < products.Length;)
         {
@@ -37,9 +31,19 @@ public sealed unsafe partial class GpuBackend
             DeviceFormat layout = ((DeviceMatrix)products[first].Weights).Layout;
             int count = 1;
             while (count < PartsOfLaunch && first + count < products.Length && ((DeviceMatrix)products[first + count].Weights).Layout == layout) count++;
-            Prepare(x, layout.TakesBytes, ref activations);
-            Multiply(layout, activations, products.Slice(first, count));
+            ReadOnlySpan<Product> together = products.Slice(first, count);
             first += count;
+
+            // Small matrices in binary32, such as those that choose experts, are not rounded.
+            bool isKept = layout is FloatDeviceFormat<PlainF32> && together[0].Weights.Rows <= MostKeptRows;
+            if (Mode == ComputeMode.Fast && x.Rows > MostGemvTokens && !isKept)
+            {
+                MultiplyMany(x, together);
+                continue;
+            }
+
+            Prepare(x, layout.TakesBytes, ref activations);
+            Multiply(layout, activations, together);
         }
     }
 

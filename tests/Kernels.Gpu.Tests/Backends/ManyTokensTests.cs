@@ -29,6 +29,21 @@ public sealed class ManyTokensTests
     }
 
     [Fact]
+    public void WhatChoosesExpertsIsNotRounded()
+    {
+        const int Tokens = 17, Cols = 40;
+        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), Tokens);
+        pair.Tested.BeginPass();
+        pair.Oracle.BeginPass();
+        var w = pair.Matrix(FormatTable.Find("F32")!, 1, 3, Cols);
+        var x = pair.Values(Tokens, Cols);
+        var y = pair.Empty(Tokens, 3);
+        pair.Tested.MatMul(x.Tested, w.Tested, null, y.Tested);
+        pair.Oracle.MatMul(x.Oracle, w.Oracle, null, y.Oracle);
+        pair.AssertClose(y.Tested, y.Oracle, 1e-5);
+    }
+
+    [Fact]
     public void RowsOfEveryLayoutAreLookedUp()
     {
         using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), 1);

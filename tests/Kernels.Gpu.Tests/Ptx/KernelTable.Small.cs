@@ -1,5 +1,5 @@
-using Quern.Kernels.Gpu.MatMul;
 using Quern.Kernels.Gpu.Experts;
+using Quern.Kernels.Gpu.MatMul;
 using Quern.Kernels.Gpu.Ops;
 using Quern.Kernels.Gpu.Recurrent;
 using Quern.Kernels.Gpu.Weights;
