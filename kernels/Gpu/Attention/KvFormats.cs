@@ -43,7 +43,7 @@ internal readonly struct KvF32 : IKvFormat
     public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
         long place = head + (uint)(32 * piece);
-        return new KvBits { Low = Lane.Stream16(memory, place, rows.Row(token)), High = Lane.Stream16(memory, place + 16, rows.Row(token)) };
+        return new KvBits { Low = Lane.Once16(memory, place, rows.Row(token)), High = Lane.Once16(memory, place + 16, rows.Row(token)) };
     }
 
     public Float8 Decode(KvBits bits) => Float8.OfBits(bits.Low, bits.High);
@@ -60,7 +60,7 @@ internal readonly struct KvF32 : IKvFormat
 /// <summary>binary16.</summary>
 internal readonly struct KvF16 : IKvFormat
 {
-    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = Lane.Stream16(memory, head + (uint)(16 * piece), rows.Row(token)) };
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = Lane.Once16(memory, head + (uint)(16 * piece), rows.Row(token)) };
 
     public Float8 Decode(KvBits bits) => default(PlainF16).Decode(bits.Low);
 
@@ -76,7 +76,7 @@ internal readonly struct KvF16 : IKvFormat
 /// <summary>bfloat16.</summary>
 internal readonly struct KvBF16 : IKvFormat
 {
-    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = Lane.Stream16(memory, head + (uint)(16 * piece), rows.Row(token)) };
+    public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece) => new() { Low = Lane.Once16(memory, head + (uint)(16 * piece), rows.Row(token)) };
 
     public Float8 Decode(KvBits bits) => default(PlainBF16).Decode(bits.Low);
 
@@ -94,7 +94,7 @@ internal readonly struct KvQ8_0 : IKvFormat
 {
     public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
-        Uint2 codes = Lane.Stream8(memory, head + (uint)(8 * piece), rows.Row(token));
+        Uint2 codes = Lane.Once8(memory, head + (uint)(8 * piece), rows.Row(token));
         KvBits bits = default;
         (bits.Low.X, bits.Low.Y, bits.High.X) = (codes.X, codes.Y, Lane.Load2(memory, rows.Scale(head, token, piece >> 2)));
         return bits;
@@ -141,7 +141,7 @@ internal readonly struct KvQ4_0 : IKvFormat
     public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
         KvBits bits = default;
-        (bits.Low.X, bits.High.X) = (Lane.Stream4(memory, rows.Row(head + (4 * piece), token)), Lane.Load2(memory, rows.Scale(head, token, piece >> 2)));
+        (bits.Low.X, bits.High.X) = (Lane.Once4(memory, rows.Row(head + (4 * piece), token)), Lane.Load2(memory, rows.Scale(head, token, piece >> 2)));
         return bits;
     }
 

@@ -159,7 +159,7 @@ internal static class PagedAttention<TKeys, TValues, THeads>
         return q;
     }
 
-    private static Float8 Whole(DeviceMemory memory, long place) => Float8.OfBits(Lane.Stream16(memory, place * 4), Lane.Stream16(memory, (place * 4) + 16));
+    private static Float8 Whole(DeviceMemory memory, long place) => Float8.OfBits(Lane.Once16(memory, place * 4), Lane.Once16(memory, (place * 4) + 16));
 
     private static Float8 Single(DeviceMemory memory, long place, int col, int last) => new()
     {

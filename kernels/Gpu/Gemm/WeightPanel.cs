@@ -138,7 +138,7 @@ internal readonly struct FloatPanel<T> : IWeightPanel
     private static Uint4 Unit(DeviceMemory memory, DeviceWeights w, long row, int unit)
     {
         int units = (w.Cols + default(T).Values - 1) / default(T).Values;
-        return Lane.Stream16(memory, w.Quants + (((row * units) + IntrinsicMath.Min(unit, units - 1)) * 16));
+        return Lane.Stream16(memory, memory.Address + (ulong)(w.Quants + (((row * units) + IntrinsicMath.Min(unit, units - 1)) * 16)));
     }
 
     private static Uint4 Eight(Uint4 first, Uint4 second)

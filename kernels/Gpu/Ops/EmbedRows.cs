@@ -56,7 +56,7 @@ internal static class EmbedFloats<T>
         int unit = (Grid.IdxX * Group.DimX) + Group.IdxX, values = default(T).Values, units = (a.Table.Cols + values - 1) / values;
         if (unit >= units) return;
         long row = memory.Ints[(a.Tokens >> 2) + Grid.IdxY];
-        Float8 w = default(T).Decode(Lane.Stream16(memory, a.Table.Quants + (((row * units) + unit) * 16)));
+        Float8 w = default(T).Decode(Lane.Stream16(memory, memory.Address + (ulong)(a.Table.Quants + (((row * units) + unit) * 16))));
         int col = unit * values;
         long y = a.Y.Row(Grid.IdxY);
         Store(memory, y, col, a.Table.Cols, w.V0);

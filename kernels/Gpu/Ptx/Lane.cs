@@ -77,13 +77,12 @@ internal static class Lane
         return c + (int)(a & 255) * ((int)(b << 24) >> 24) + (int)((a >> 8) & 255) * ((int)(b << 16) >> 24) + (int)((a >> 16) & 255) * ((int)(b << 8) >> 24) + (int)(a >> 24) * ((int)b >> 24);
     }
 
-    /// <summary>16 bytes of weights: read once, so they leave no trace in the first-level cache.</summary>
+    /// <summary>
+    /// 16 bytes of weights: read once, so they leave no trace in the first-level cache. Only of what no kernel writes: the assembler may read it before
+    /// <see cref="WaitForKernelsBefore"/>, wherever it stands.
+    /// </summary>
     /// <param name="memory">The arena.</param>
-    /// <param name="offset">Byte offset, a multiple of 16.</param>
-    /// <param name="more">What is added to it: apart, so that loads that share the offset share its address.</param>
-    public static Uint4 Stream16(DeviceMemory memory, long offset, uint more = 0) => Stream16(memory, memory.Address + (ulong)offset + more);
-
-    /// <inheritdoc cref="Stream16(DeviceMemory, long, uint)"/>
+    /// <param name="address">A multiple of 16.</param>
     public static Uint4 Stream16(DeviceMemory memory, ulong address)
     {
         if (CudaAsm.IsSupported)
@@ -97,56 +96,73 @@ internal static class Lane
         return memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4];
     }
 
-    /// <summary>16 bytes that nobody writes meanwhile and others read too.</summary>
+    /// <summary>16 bytes that are read once, of whatever kernels have written.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="offset">Byte offset, a multiple of 16.</param>
+    /// <param name="more">What is added to it: apart, so that loads that share the offset share its address.</param>
+    public static Uint4 Once16(DeviceMemory memory, long offset, uint more = 0)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = memory.Address + (ulong)offset + more;
+            Output<uint> x = default, y = default, z = default, w = default;
+            CudaAsm.EmitRef("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];", ref x, ref y, ref z, ref w, ref place);
+            return new Uint4 { X = x.Value, Y = y.Value, Z = z.Value, W = w.Value };
+        }
+
+        return memory.Bytes.Cast<Uint4>()[(offset + more) >> 4];
+    }
+
+    /// <summary>16 bytes that others read too.</summary>
     public static Uint4 Load16(DeviceMemory memory, ulong address)
     {
         if (CudaAsm.IsSupported)
         {
             Input<ulong> place = address;
             Output<uint> x = default, y = default, z = default, w = default;
-            CudaAsm.EmitRef("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];", ref x, ref y, ref z, ref w, ref place);
+            CudaAsm.EmitRef("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];", ref x, ref y, ref z, ref w, ref place);
             return new Uint4 { X = x.Value, Y = y.Value, Z = z.Value, W = w.Value };
         }
 
         return memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4];
     }
 
-    /// <summary>Four bytes that nobody writes meanwhile.</summary>
+    /// <summary>Four bytes.</summary>
     public static uint Word(DeviceMemory memory, ulong address)
     {
         if (CudaAsm.IsSupported)
         {
             Input<ulong> place = address;
             Output<uint> word = default;
-            CudaAsm.EmitRef("ld.global.nc.u32 %0, [%1];", ref word, ref place);
+            CudaAsm.EmitRef("ld.global.u32 %0, [%1];", ref word, ref place);
             return word.Value;
         }
 
         return memory.Words[(long)(address - memory.Address) >> 2];
     }
 
-    /// <summary>Two bytes that nobody writes meanwhile.</summary>
+    /// <summary>Two bytes.</summary>
     public static uint Half(DeviceMemory memory, ulong address)
     {
         if (CudaAsm.IsSupported)
         {
             Input<ulong> place = address;
             Output<uint> half = default;
-            CudaAsm.EmitRef("ld.global.nc.u16 %0, [%1];", ref half, ref place);
+            CudaAsm.EmitRef("ld.global.u16 %0, [%1];", ref half, ref place);
             return half.Value;
         }
 
         return memory.Halves[(long)(address - memory.Address) >> 1];
     }
 
-    /// <summary>A byte that nobody writes meanwhile.</summary>
+    /// <summary>A byte.</summary>
     public static uint Byte(DeviceMemory memory, ulong address)
     {
         if (CudaAsm.IsSupported)
         {
             Input<ulong> place = address;
             Output<uint> single = default;
-            CudaAsm.EmitRef("ld.global.nc.u8 %0, [%1];", ref single, ref place);
+            CudaAsm.EmitRef("ld.global.u8 %0, [%1];", ref single, ref place);
             return single.Value;
         }
 
@@ -164,28 +180,28 @@ internal static class Lane
         CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%0, %1}; prefetch.global.L2 [a]; }", lower, upper);
     }
 
-    /// <summary>8 bytes, loaded like <see cref="Stream16(DeviceMemory, long, uint)"/>.</summary>
-    public static Uint2 Stream8(DeviceMemory memory, long offset, uint more = 0)
+    /// <summary>8 bytes, loaded like <see cref="Once16"/>.</summary>
+    public static Uint2 Once8(DeviceMemory memory, long offset, uint more = 0)
     {
         if (CudaAsm.IsSupported)
         {
             ulong address = memory.Address + (ulong)offset + more;
             Input<uint> lower = (uint)address, upper = (uint)(address >> 32);
             Output<uint> x = default, y = default;
-            CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%2, %3}; ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [a]; }", ref x, ref y, ref lower, ref upper);
+            CudaAsm.EmitRef("{ .reg .b64 a; mov.b64 a, {%2, %3}; ld.global.L1::no_allocate.v2.u32 {%0, %1}, [a]; }", ref x, ref y, ref lower, ref upper);
             return new Uint2 { X = x.Value, Y = y.Value };
         }
 
         return memory.Bytes.Cast<Uint2>()[(offset + more) >> 3];
     }
 
-    /// <summary>4 bytes, loaded like <see cref="Stream16(DeviceMemory, long, uint)"/>.</summary>
-    public static uint Stream4(DeviceMemory memory, long offset)
+    /// <summary>4 bytes, loaded like <see cref="Once16"/>.</summary>
+    public static uint Once4(DeviceMemory memory, long offset)
     {
         if (CudaAsm.IsSupported)
         {
             ulong address = memory.Address + (ulong)offset;
-            CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%1, %2}; ld.global.nc.L1::no_allocate.u32 %0, [a]; }", out uint word, (uint)address, (uint)(address >> 32));
+            CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%1, %2}; ld.global.L1::no_allocate.u32 %0, [a]; }", out uint word, (uint)address, (uint)(address >> 32));
             return word;
         }
 
@@ -198,7 +214,7 @@ internal static class Lane
         if (CudaAsm.IsSupported)
         {
             ulong address = memory.Address + (ulong)offset;
-            CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%1, %2}; ld.global.nc.u16 %0, [a]; }", out uint half, (uint)address, (uint)(address >> 32));
+            CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%1, %2}; ld.global.u16 %0, [a]; }", out uint half, (uint)address, (uint)(address >> 32));
             return half;
         }
 

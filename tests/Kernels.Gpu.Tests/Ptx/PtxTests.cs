@@ -8,6 +8,8 @@ namespace Quern.Kernels.Gpu.Tests.Ptx;
 /// </summary>
 public sealed class PtxTests(ITestOutputHelper output)
 {
+    private static readonly string[] ReadWeights = ["Gemv", "Gemm", "Experts", "Embed", "Warpgroup"];
+
     public static TheoryData<string> Kernels => [.. KernelTable.All.Keys];
 
     [Theory]
@@ -19,6 +21,10 @@ public sealed class PtxTests(ITestOutputHelper output)
 
         // A tenth of binary32's speed and less: an unsigned integer that becomes a number goes that way.
         Assert.Equal(0, PtxProbe.Count(ptx, @"\.f64"));
+
+        // What other kernels write must not be read so: the assembler reads it early, before the kernel waits for them. Weights are.
+        Assert.Equal(0, PtxProbe.Count(ptx, @"\.nc\.(?!L1::no_allocate\.v4)"));
+        if (!ReadWeights.Any(kind => name.StartsWith(kind, StringComparison.Ordinal))) Assert.Equal(0, PtxProbe.Count(ptx, @"\.nc\."));
         Assert.All(rule.Needs, need => Assert.True(PtxProbe.Count(ptx, need.Pattern) >= need.Least, $"{PtxProbe.Count(ptx, need.Pattern)} times {need.Pattern}, expected {need.Least}"));
     }
 
