@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
@@ -22,11 +23,15 @@ internal static partial class PtxProbe
     /// <summary>Path of the assembler, or null.</summary>
     public static string? Assembler { get; } = FindAssembler();
 
-    /// <summary>The PTX of a method that is launched with explicit groups. A context of its own for each: a failed compilation spoils the next ones.</summary>
+    private static readonly ConcurrentDictionary<MethodInfo, string> Compiled = [];
+
+    /// <summary>The PTX of a method that is launched with explicit groups, compiled once. A context of its own for each: a failed compilation spoils the next ones.</summary>
     public static string Compile(Delegate kernel) => Compile(kernel.Method);
 
     /// <inheritdoc cref="Compile(Delegate)"/>
-    public static string Compile(MethodInfo kernel)
+    public static string Compile(MethodInfo kernel) => Compiled.GetOrAdd(kernel, Fresh);
+
+    private static string Fresh(MethodInfo kernel)
     {
         using Context context = Context.Create(builder => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2));
         using PTXBackend backend = new(context, new CudaCapabilityContext(CudaArchitecture.SM_90), CudaArchitecture.SM_90, CudaInstructionSet.ISA_84, null);
