@@ -132,7 +132,7 @@ internal static class GpuNumbers
         using LlamaStep model = new(own, shape, FormatTable.Find(name)!, depth + (8 * steps) + 8);
         int[] prompt = [.. Enumerable.Range(0, depth).Select(i => i % shape.Vocabulary)];
         bench.Line("");
-        bench.Line($"{name}, {shape.Layers} layers of width {shape.Width} ({Math.Min(shape.Layers, LlamaStep.DistinctLayers)} of them different), wall clock with logits read:");
+        bench.Line($"{name}, {shape.Layers} layers of width {shape.Width} ({Math.Min(shape.Layers, LlamaStep.DistinctLayers)} of them different), wall clock, one logit read:");
         bench.Line("");
         bench.Line("| what | ms | tokens/s | of the limit |");
         bench.Line("| --- | ---: | ---: | ---: |");

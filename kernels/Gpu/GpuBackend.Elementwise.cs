@@ -22,7 +22,7 @@ public sealed unsafe partial class GpuBackend
         _rmsNorm ??= new GpuKernel<RmsNormArguments>(_device, Ops.RmsNorm.Kernel);
         RmsNormArguments arguments = new(Place(x), Place(y), Offset(gain), gain.Length, epsilon);
         if (x.Cols == gain.Length && _elementwise is not null && _elementwise.TryLast(x.Rows, out ElementwiseArguments before, out _)
-            && before.Kind == (int)ElementwiseKind.Add && before.Y.Is(arguments.X))
+            && before.Kind == (int)ElementwiseKind.Add && before.Bytes.Are == 0 && before.Y.Is(arguments.X))
         {
             // A residual stream is added to and normed in one launch.
             _elementwise.TakeBack();
@@ -58,7 +58,7 @@ public sealed unsafe partial class GpuBackend
         RopeArguments arguments = new(Place(x), Place(angles), headLength, pairs, pairing == RopePairing.Interleaved);
         int heads = Groups(x.Cols, headLength);
         if (_rope.TryLast(x.Rows, out RopeArguments before, out _) && before.More.Cols == 0 && before.Angles.Is(arguments.Angles) && before.HeadLength == headLength
-            && before.Interleaved == arguments.Interleaved && before.X.Offset != arguments.X.Offset)
+            && before.Interleaved == arguments.Interleaved && before.X.IsApart(arguments.X, x.Rows))
         {
             // Queries and keys are turned in one launch.
             _rope.TakeBack();

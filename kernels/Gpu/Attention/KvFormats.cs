@@ -96,7 +96,7 @@ internal readonly struct KvQ8_0 : IKvFormat
     {
         Uint2 codes = Lane.Once8(memory, head + (uint)(8 * piece), rows.Row(token));
         KvBits bits = default;
-        (bits.Low.X, bits.Low.Y, bits.High.X) = (codes.X, codes.Y, Lane.Load2(memory, rows.Scale(head, token, piece >> 2)));
+        (bits.Low.X, bits.Low.Y, bits.High.X) = (codes.X, codes.Y, Lane.Half(memory, memory.Address + (ulong)rows.Scale(head, token, piece >> 2)));
         return bits;
     }
 
@@ -141,7 +141,7 @@ internal readonly struct KvQ4_0 : IKvFormat
     public KvBits Load(DeviceMemory memory, KvRows rows, long head, int token, int piece)
     {
         KvBits bits = default;
-        (bits.Low.X, bits.High.X) = (Lane.Once4(memory, rows.Row(head + (4 * piece), token)), Lane.Load2(memory, rows.Scale(head, token, piece >> 2)));
+        (bits.Low.X, bits.High.X) = (Lane.Word(memory, memory.Address + (ulong)rows.Row(head + (4 * piece), token)), Lane.Half(memory, memory.Address + (ulong)rows.Scale(head, token, piece >> 2)));
         return bits;
     }
 

@@ -41,6 +41,14 @@ internal readonly struct DeviceTensor(long offset, int cols, int stride)
     /// <summary>Whether both are the same values.</summary>
     public bool Is(DeviceTensor other) => Offset == other.Offset && Cols == other.Cols && Stride == other.Stride;
 
+    /// <summary>Whether no value of some rows is in the other too: other columns of the same rows, or other rows.</summary>
+    public bool IsApart(DeviceTensor other, int rows)
+    {
+        (DeviceTensor low, DeviceTensor high) = Offset < other.Offset ? (this, other) : (other, this);
+        long values = (high.Offset - low.Offset) / sizeof(float);
+        return values >= (long)rows * low.Stride || (low.Stride == high.Stride && values >= low.Cols && values + high.Cols <= low.Stride);
+    }
+
     /// <summary>Index of the first value of a row in <see cref="DeviceMemory.Floats"/>.</summary>
     public long Row(int row) => (Offset >> 2) + ((long)row * Stride);
 }

@@ -47,9 +47,8 @@ internal static class TokenGemv<TRow>
 
             // Reads stay above it, so that they are under way while the pieces in hand are multiplied.
             Warp.Barrier();
-            float d0 = row.Dot(a0, x0, lane), d1 = row.Dot(a1, x0, lane), d2 = row.Dot(a2, x1, lane), d3 = row.Dot(a3, x1, lane);
-            s0 += (left > 0 ? d0 : 0f) + (left > 32 ? d2 : 0f);
-            s1 += (left > 0 ? d1 : 0f) + (left > 32 ? d3 : 0f);
+            Add(ref s0, ref s1, row, a0, a1, x0, lane, left > 0);
+            Add(ref s0, ref s1, row, a2, a3, x1, lane, left > 32);
             pieces -= 64;
             left -= 64;
             if (pieces <= 0) break;
@@ -59,12 +58,8 @@ internal static class TokenGemv<TRow>
             r1 = row.Next(r1);
             if (pieces > 64) (a0, a1, a2, a3) = (row.Read(memory, r0, 0), row.Read(memory, r1, 0), row.Read(memory, r0, 1), row.Read(memory, r1, 1));
             Warp.Barrier();
-            d0 = row.Dot(b0, x2, lane);
-            d1 = row.Dot(b1, x2, lane);
-            d2 = row.Dot(b2, x3, lane);
-            d3 = row.Dot(b3, x3, lane);
-            s0 += (left > 0 ? d0 : 0f) + (left > 32 ? d2 : 0f);
-            s1 += (left > 0 ? d1 : 0f) + (left > 32 ? d3 : 0f);
+            Add(ref s0, ref s1, row, b0, b1, x2, lane, left > 0);
+            Add(ref s0, ref s1, row, b2, b3, x3, lane, left > 32);
             pieces -= 64;
             left -= 64;
             if (pieces <= 0) break;
@@ -82,5 +77,13 @@ internal static class TokenGemv<TRow>
         if ((lane & 15) != 0 || mine >= w.Rows) return;
         if (part.Bias >= 0) sum += memory.Floats[(part.Bias >> 2) + mine];
         memory.Floats[part.Y.Row(0) + mine] = sum;
+    }
+
+    // A piece of both rows, if they have it. It is multiplied all the same: with branches between them products would not be mixed.
+    private static void Add(ref float s0, ref float s1, TRow row, RawBlock w0, RawBlock w1, GemvActivations x, int lane, bool isPiece)
+    {
+        float first = row.Dot(w0, x, lane), second = row.Dot(w1, x, lane);
+        s0 += isPiece ? first : 0f;
+        s1 += isPiece ? second : 0f;
     }
 }

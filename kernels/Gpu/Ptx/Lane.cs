@@ -195,32 +195,6 @@ internal static class Lane
         return memory.Bytes.Cast<Uint2>()[(offset + more) >> 3];
     }
 
-    /// <summary>4 bytes, loaded like <see cref="Once16"/>.</summary>
-    public static uint Once4(DeviceMemory memory, long offset)
-    {
-        if (CudaAsm.IsSupported)
-        {
-            ulong address = memory.Address + (ulong)offset;
-            CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%1, %2}; ld.global.L1::no_allocate.u32 %0, [a]; }", out uint word, (uint)address, (uint)(address >> 32));
-            return word;
-        }
-
-        return memory.Words[offset >> 2];
-    }
-
-    /// <summary>2 bytes that other lanes read too.</summary>
-    public static uint Load2(DeviceMemory memory, long offset)
-    {
-        if (CudaAsm.IsSupported)
-        {
-            ulong address = memory.Address + (ulong)offset;
-            CudaAsm.Emit("{ .reg .b64 a; mov.b64 a, {%1, %2}; ld.global.u16 %0, [a]; }", out uint half, (uint)address, (uint)(address >> 32));
-            return half;
-        }
-
-        return memory.Halves[offset >> 1];
-    }
-
     /// <summary>The same number, computed where this stands: the package moves computations to where they are used, into loops too.</summary>
     public static int Pin(int value)
     {

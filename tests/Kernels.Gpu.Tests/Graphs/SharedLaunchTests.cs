@@ -45,6 +45,11 @@ public sealed unsafe class SharedLaunchTests
         Assert.Equal(2, device.Steps.Launches.Count);
         float[] turned = new float[Width];
         backend.Read(c, turned);
+
+        // Heads that are partly the same.
+        backend.Rope(c.Columns(0, Width / 2), Width / Heads, angles, RopePairing.Interleaved);
+        backend.Rope(c.Columns(Width / Heads, Width / 2), Width / Heads, angles, RopePairing.Interleaved);
+        Assert.Equal(2, device.Steps.Launches.Count);
         float[] x = Values(1, 1), y = Values(1, 2);
         (double u, double v, double angle) = (x[0] + y[0], x[1] + y[1], 2 * Angle(0, 0));
         Assert.Equal((u * Math.Cos(angle)) - (v * Math.Sin(angle)), turned[0], 1e-4);

@@ -8,6 +8,8 @@ internal sealed unsafe partial class PtxMachine
 {
     private void RunAlone(MachineThread thread, Instruction i)
     {
+        // Until it has waited for the kernels before, a kernel may only read what none writes.
+        Assert.True(thread.HasWaited || i.Head is not ("ld" or "st" or "cp" or "atom") || !i.Name.Contains("global") || i.Name.Contains("nc"), $"before griddepcontrol.wait: {i.Text}");
         switch (i.Head)
         {
             case "ld" or "st":
@@ -21,7 +23,10 @@ internal sealed unsafe partial class PtxMachine
                 Set(thread, i.Operands[0], (uint)*counter, 32);
                 *counter += i.Name.Contains("add") ? (int)Value(thread, i.Operands[2]) : throw new NotSupportedException(i.Text);
                 break;
-            case "membar" or "fence" or "griddepcontrol":
+            case "membar" or "fence":
+                break;
+            case "griddepcontrol":
+                thread.HasWaited |= i.Name.Contains("wait");
                 break;
             case "prefetch":
                 At(thread, i.Operands[0], false, 1);

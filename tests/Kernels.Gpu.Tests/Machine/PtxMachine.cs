@@ -12,6 +12,9 @@ internal sealed class MachineThread(int registers, int x)
     public int Place { get; set; }
 
     public bool HasEnded { get; set; }
+
+    /// <summary>Whether it has waited for the kernels before.</summary>
+    public bool HasWaited { get; set; }
 }
 
 /// <summary>
