@@ -6,6 +6,7 @@ using Quern.Benchmarks.Serving;
 
 if (args is ["limits", ..]) return MachineLimits.Print(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : Environment.ProcessorCount);
 if (args is ["kernels", ..]) return InterleavedRates.Print(Names());
+if (args is ["int8", ..]) return BytePanelRates.Print(Names("Q4_0", "Q8_0", "Q4_K", "Q6_K"));
 if (args is ["tiles"]) return TileRates.Print();
 if (args is ["layers", ..]) return LinearLayers.Print(Names("Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16"), Environment.ProcessorCount);
 if (args is ["prompts", ..]) return Prompts.Print(Names("Q4_0", "Q4_K", "Q6_K", "Q8_0", "F16", "BF16"), Environment.ProcessorCount);

@@ -32,15 +32,16 @@ internal static unsafe class Prompts
                 return 1;
             }
 
-            Measure(format, team);
+            Measure(format, team, bytes: false);
+            if (Isa.HasAvx512Vnni) Measure(format, team, bytes: true);
         }
 
         return 0;
     }
 
-    private static void Measure(WeightFormat format, ThreadTeam team)
+    private static void Measure(WeightFormat format, ThreadTeam team, bool bytes)
     {
-        using CpuBackend backend = new(team);
+        using CpuBackend backend = new(team, bytePrompts: bytes);
         using BoundMatrices matrices = new(backend, format);
         WeightMatrix[][][] parts = [.. Parts.Select(part => Enumerable.Range(0, Layers).Select(_ => part.Rows.Select(rows => matrices.Add(rows, part.Cols)).ToArray()).ToArray())];
         using KvCache cache = backend.CreateKvCache(new KvLayout([new KvLayer(KvHeads, HeadLength, HeadLength)], KvType.F16, KvLayout.PagesFor(Tokens)));
@@ -58,7 +59,7 @@ internal static unsafe class Prompts
         string each = string.Join(" | ", medians.Take(Parts.Length).Select(seconds => (seconds * 1e3).ToString("f0", CultureInfo.InvariantCulture)));
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {format.Info.Name} | {each} | {all * 1e3:f0} | {operations / all / 1e9:f0} | {100 * operations / all / medians[^1]:f0} % | {medians[^2] * 1e3:f0} | {Tokens / (all + medians[^2]):f0} |"));
+            $"| {format.Info.Name}{(bytes ? ", int8" : "")} | {each} | {all * 1e3:f0} | {operations / all / 1e9:f0} | {100 * operations / all / medians[^1]:f0} % | {medians[^2] * 1e3:f0} | {Tokens / (all + medians[^2]):f0} |"));
     }
 
     private static double Pass(CpuBackend backend, WeightMatrix[][] layers)

@@ -27,13 +27,21 @@ public sealed unsafe class CpuBackend : Backend
     /// Whether weights are copied into the order in which the fastest kernels read them, where this machine has such kernels and the mode is fast; otherwise they
     /// are read where they are.
     /// </param>
-    public CpuBackend(ThreadTeam team, ComputeMode mode = ComputeMode.Fast, bool repack = true)
+    /// <param name="bytePrompts">
+    /// Whether products with 32 tokens and more are made of bytes on both sides, with a scale for 256 values, whatever the weights' format: faster and less exact (<see cref="PromptError"/>).
+    /// </param>
+    /// <exception cref="NotSupportedException">Prompts in bytes are asked for where this machine has no kernels for them, or with a mode or weights that they do not go with.</exception>
+    public CpuBackend(ThreadTeam team, ComputeMode mode = ComputeMode.Fast, bool repack = true, bool bytePrompts = false)
     {
         ArgumentNullException.ThrowIfNull(team);
+        if (bytePrompts && !Isa.HasAvx512Vnni)
+            throw new NotSupportedException($"prompts in int8 need AVX-512 VNNI and memory for assembled code; this process runs on {Isa.Tier.ToString().ToLowerInvariant()}");
+        if (bytePrompts && (mode != ComputeMode.Fast || !repack))
+            throw new NotSupportedException($"prompts in int8 go with the fast mode and repacked weights, not with {(repack ? "exact products" : "weights that stay in the file")}");
         _team = team;
         Mode = mode;
         _repack = repack && mode == ComputeMode.Fast;
-        _matMul = new MatMul.MatMul(team, mode);
+        _matMul = new MatMul.MatMul(team, mode, bytePrompts);
     }
 
     /// <inheritdoc/>
@@ -41,6 +49,9 @@ public sealed unsafe class CpuBackend : Backend
 
     /// <inheritdoc/>
     public override ComputeMode Mode { get; }
+
+    /// <inheritdoc/>
+    public override double? PromptError => _matMul.Error.Relative;
 
     /// <inheritdoc/>
     public override bool Copies(WeightFormat format, int cols, MatrixUse use) =>

@@ -12,6 +12,13 @@ public sealed record ModelOptions
     public bool Exact { get; init; }
 
     /// <summary>
+    /// True to compute prompts with weights and activations rounded to 8 bits, a scale for 256 values on either side, whatever format weights have: faster, and less exact by what
+    /// <see cref="QuernModel.PromptError"/> says. Tokens that are generated are computed as without. Needs a processor with AVX-512 VNNI, and goes neither with <see cref="Exact"/> nor without
+    /// <see cref="Repack"/> nor with a <see cref="Device"/>.
+    /// </summary>
+    public bool Int8Prompts { get; init; }
+
+    /// <summary>
     /// Whether weights are copied into the order in which the fastest kernels read them, where this machine has such kernels. The copy replaces the mapped file in memory. Without it loading
     /// is immediate and several processes share the file's pages, but tokens and prompts are slower.
     /// </summary>
@@ -54,7 +61,7 @@ public sealed record ModelOptions
 
     internal KvType EffectiveValueType => ValueType ?? EffectiveKvType;
 
-    /// <exception cref="ArgumentException">A number is not positive, or two of them say the same.</exception>
+    /// <exception cref="ArgumentException">A number is not positive, or two of them say the same or do not go together.</exception>
     internal void Validate()
     {
         Positive(Threads, nameof(Threads));
@@ -62,6 +69,8 @@ public sealed record ModelOptions
         Positive(CacheTokens, nameof(CacheTokens));
         Positive(BatchTokens, nameof(BatchTokens));
         if (CacheBytes is <= 0) throw new ArgumentOutOfRangeException(nameof(CacheBytes), CacheBytes, $"CacheBytes is {CacheBytes}; expected at least 1");
+        string? with = !Int8Prompts ? null : Exact ? nameof(Exact) : !Repack ? $"{nameof(Repack)} = false" : Device is not null ? nameof(Device) : null;
+        if (with is not null) throw new ArgumentException($"{nameof(Int8Prompts)} and {with} are both given; expected one of them", nameof(Int8Prompts));
         if (CacheBytes is not null && CacheTokens is not null) throw new ArgumentException("CacheTokens and CacheBytes are both given; expected one of them", nameof(CacheBytes));
     }
 

@@ -16,7 +16,7 @@ public sealed partial class QuernModel
     /// <param name="cancellation">Looked at between tensors.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, or no model that Quern can run; the message says where and why.</exception>
-    /// <exception cref="NotSupportedException">The tokenizer or the architecture is not known; the message names it and those that are.</exception>
+    /// <exception cref="NotSupportedException">The tokenizer or the architecture is not known, or the processor lacks what an option needs; the message names it and what is there.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static QuernModel Load(
         string path, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
@@ -51,7 +51,18 @@ public sealed partial class QuernModel
     private static Backend BackendOf(GgufFile file, ModelOptions options, ThreadTeam team, ThreadTeam? owned)
     {
         ComputeMode mode = options.Exact ? ComputeMode.Exact : ComputeMode.Fast;
-        CpuBackend processor = new(team, mode, options.Repack);
+        CpuBackend processor;
+        try
+        {
+            processor = new CpuBackend(team, mode, options.Repack, options.Int8Prompts);
+        }
+        catch
+        {
+            owned?.Dispose();
+            file.Dispose();
+            throw;
+        }
+
         if (options.Device is null) return processor;
         try
         {

@@ -82,6 +82,12 @@ public sealed partial class QuernModel : IDisposable
     /// <summary>What computes: processor, instruction set, threads.</summary>
     public string BackendDescription => _backend.Description;
 
+    /// <summary>
+    /// With <see cref="ModelOptions.Int8Prompts"/>, how far the products of prompts were off so far: <c>√(Σ (y' − y)² / Σ y²)</c> against those of the same weights and activations in binary32, over sixteen outputs of
+    /// some tokens of each matrix. Null before the first prompt of 32 tokens, and without the option.
+    /// </summary>
+    public double? PromptError => _backend.PromptError;
+
     /// <summary>Threads that compute.</summary>
     public int Threads { get; private init; }
 

@@ -16,7 +16,7 @@ internal unsafe struct TileDecodeArguments
     /// <summary>Blocks to decode, at least 1.</summary>
     public long Blocks;
 
-    /// <summary>Destination, a tile for each step of 32 columns; 64-byte aligned.</summary>
+    /// <summary>Destination, a tile for each step of 32 columns, or 16 numbers for each column; 64-byte aligned.</summary>
     public byte* Tiles;
 
     /// <summary>Of numbers without codes: bytes from a column of sixteen to the next.</summary>
@@ -29,7 +29,8 @@ internal unsafe struct TileDecodeArguments
 /// <summary>
 /// Assembles the way from the codes of a group of sixteen interleaved rows to tiles of bfloat16 numbers (<see cref="Tiles.TileLayout"/>): of every step, row p of the tile pairs columns p and 16 + p.
 /// A code becomes a binary32 number without a conversion: put into the fraction of a power of two it is that power plus the code, and the multiply-add with the scale that follows takes the power
-/// off again with the offset. Two such numbers are cut to their upper halves and put side by side; scales are raised a little so that cutting does not shrink weights on the mean.
+/// off again with the offset. Two such numbers are cut to their upper halves and put side by side; scales are raised a little so that cutting does not shrink weights on the mean. Or the numbers are kept
+/// whole, column after column.
 /// Registers: zmm0–7 codes, 8 and 9 scale and what is added for the first sixteen columns, 11 and 12 the same for the last, 13 and 14 the pair, 16–18 constants.
 /// <see cref="Tiles.TileScalar"/> is what it means.
 /// Source: Intel 64 and IA-32 Software Developer's Manual, volume 1, 18.3 (bfloat16 tiles).
@@ -39,12 +40,13 @@ internal sealed class TileDecodeKernel
     private const int LowScale = 8, LowAdded = 9, HighScale = 11, HighAdded = 12, Low = 13, High = 14, CodeMask = 16, Power = 17, UpperHalf = 18;
 
     private readonly InterleavedLayout _layout;
+    private readonly bool _whole;
     private readonly KernelAssembler _kernel = new();
     private readonly StepReader _reader;
 
-    private TileDecodeKernel(InterleavedLayout layout)
+    private TileDecodeKernel(InterleavedLayout layout, bool whole)
     {
-        _layout = layout;
+        (_layout, _whole) = (layout, whole);
         _reader = new StepReader(_kernel, layout);
     }
 
@@ -53,8 +55,13 @@ internal sealed class TileDecodeKernel
     /// <summary>Where a code is put: bits that the fraction of a binary32 number has, for codes of 7 bits or of 8.</summary>
     private int CodeShift => _layout.CodeBits == 8 || _layout.Codebook?.Max() > 127 ? 8 : 16;
 
+    /// <summary>How far scales are raised: not at all where nothing is cut.</summary>
+    private uint Raise => BitConverter.SingleToUInt32Bits(_whole ? 1 : Tiles.TileLayout.Raise);
+
     /// <summary>The address of a function that takes <see cref="TileDecodeArguments"/> by address; it stays as long as the process.</summary>
-    public static nint Assemble(InterleavedLayout layout) => ExecutableMemory.Keep(new TileDecodeKernel(layout).Write());
+    /// <param name="layout">The codes.</param>
+    /// <param name="whole">Whether it gives binary32 numbers, [columns, 16], instead of tiles.</param>
+    public static nint Assemble(InterleavedLayout layout, bool whole = false) => ExecutableMemory.Keep(new TileDecodeKernel(layout, whole).Write());
 
     private byte[] Write()
     {
@@ -81,17 +88,26 @@ internal sealed class TileDecodeKernel
             {
                 Weight(Low, vector, place, LowScale, LowAdded);
                 Weight(High, 4 + vector, place, _layout.PerSixteen ? HighScale : LowScale, _layout.PerSixteen ? HighAdded : LowAdded);
-                _kernel.StorePair(Low, High, UpperHalf, rax + (64 * ((4 * vector) + place)));
+                AssemblerMemoryOperand at = rax + (64 * ((4 * vector) + place));
+                if (_whole)
+                {
+                    Asm.vmovaps(__zmmword_ptr[at], Z(Low));
+                    Asm.vmovaps(__zmmword_ptr[at + Tiles.TileLayout.TileBytes], Z(High));
+                }
+                else
+                {
+                    _kernel.StorePair(Low, High, UpperHalf, at);
+                }
             }
 
         Asm.add(rdx, _layout.StepBytes);
-        Asm.add(rax, Tiles.TileLayout.TileBytes);
+        Asm.add(rax, (_whole ? 2 : 1) * Tiles.TileLayout.TileBytes);
     }
 
     // scale × (power + code) + added, where added = minimum − (power + offset) × scale.
     private void Scales(int half, int scale, int added)
     {
-        AssemblerMemoryOperand raise = _kernel.Each(BitConverter.SingleToUInt32Bits(Tiles.TileLayout.Raise));
+        AssemblerMemoryOperand raise = _kernel.Each(Raise);
         _reader.LoadScale(scale, rdx, half * _layout.ScaleBytes, 0);
         Asm.vmulps(Z(scale), Z(scale), raise);
         if (_layout.HasMinimums)

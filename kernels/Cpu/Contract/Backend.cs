@@ -25,6 +25,12 @@ public abstract class Backend : IDisposable
     /// <summary>How products with weights are computed.</summary>
     public abstract ComputeMode Mode { get; }
 
+    /// <summary>
+    /// Where prompts are computed in bytes: the relative error of their products, <c>√(Σ (y' − y)² / Σ y²)</c>, against those of the same weights and activations in binary32, from sixteen outputs of some tokens of
+    /// each matrix's first product. Null where none was.
+    /// </summary>
+    public virtual double? PromptError => null;
+
     /// <summary>Whether <see cref="BindMatrix"/> copies a matrix of a format, all of it: then its stored blocks are read once.</summary>
     public virtual bool Copies(WeightFormat format, int cols, MatrixUse use) => false;
 

@@ -97,9 +97,7 @@ internal static unsafe class Q8Quantizer
     {
         for (int start = 0; start < k; start += 256)
         {
-            Vector512<int> largest = Vector512<int>.Zero;
-            for (int i = start; i < start + 256; i += 16) largest = Vector512.Max(largest, Magnitude(Vector512.Load(x + i)));
-            float inverse = Inverse(Largest(Vector256.Max(largest.GetLower(), largest.GetUpper())), out destination.D[start / 256]);
+            float inverse = Inverse(x + start, 256, out destination.D[start / 256]);
             for (int i = start; i < start + 256; i += 16)
             {
                 Vector512<int> quants = Quants(Vector512.Load(x + i), inverse);
@@ -130,6 +128,15 @@ internal static unsafe class Q8Quantizer
     internal static float Inverse(Vector512<float> low, Vector512<float> high, out float scale)
     {
         Vector512<int> largest = Vector512.Max(Magnitude(low), Magnitude(high));
+        return Inverse(Largest(Vector256.Max(largest.GetLower(), largest.GetUpper())), out scale);
+    }
+
+    /// <summary>The same of <paramref name="count"/> values, a multiple of 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static float Inverse(float* x, int count, out float scale)
+    {
+        Vector512<int> largest = Vector512<int>.Zero;
+        for (int i = 0; i < count; i += 16) largest = Vector512.Max(largest, Magnitude(Vector512.Load(x + i)));
         return Inverse(Largest(Vector256.Max(largest.GetLower(), largest.GetUpper())), out scale);
     }
 

@@ -63,7 +63,7 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
 
     private readonly nint[] _kernels = new nint[(MaxTokens + 1) * (MaxStreams + 1)];
     private readonly Lock _assembling = new();
-    private nint _tileDecoder;
+    private nint _tileDecoder, _columnDecoder;
     private int _prepared;
 
     /// <summary>A layout of floating-point numbers.</summary>
@@ -150,17 +150,10 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     }
 
     /// <summary>The function that decodes a group to tiles (<see cref="Tiles.TileLayout"/>), assembled when it is first asked for.</summary>
-    public nint TileDecoder()
-    {
-        if (Element != FloatElement.None) return Assembled.TileFloatKernel.Find(Element);
-        if (Volatile.Read(ref _tileDecoder) == 0)
-        {
-            lock (_assembling)
-                if (_tileDecoder == 0) Volatile.Write(ref _tileDecoder, Assembled.TileDecodeKernel.Assemble(this));
-        }
+    public nint TileDecoder() => Element != FloatElement.None ? Assembled.TileFloatKernel.Find(Element) : Decoder(ref _tileDecoder, whole: false);
 
-        return _tileDecoder;
-    }
+    /// <summary>The function that decodes a group with codes to binary32 numbers, [columns, 16], assembled when it is first asked for.</summary>
+    public nint ColumnDecoder() => Decoder(ref _columnDecoder, whole: true);
 
     /// <summary>Begins to assemble the kernels that every run needs, beside whatever else goes on: the first assembly of a process takes a tenth of a second.</summary>
     public void Prepare()
@@ -175,6 +168,17 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
                 else layout.Kernel(MaxTokens, 1);
             },
             this, preferLocal: false);
+    }
+
+    private nint Decoder(ref nint decoder, bool whole)
+    {
+        if (Volatile.Read(ref decoder) == 0)
+        {
+            lock (_assembling)
+                if (decoder == 0) Volatile.Write(ref decoder, Assembled.TileDecodeKernel.Assemble(this, whole));
+        }
+
+        return decoder;
     }
 
     private nint Assemble(int tokens, int streams)

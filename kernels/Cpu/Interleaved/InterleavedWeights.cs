@@ -31,6 +31,9 @@ internal sealed unsafe class InterleavedWeights : IDisposable
     /// <summary>Bytes of a group.</summary>
     public long GroupBytes { get; }
 
+    /// <summary>Whether a product of bytes with them was compared with the exact one.</summary>
+    public bool IsCompared { get; set; }
+
     /// <summary>Bytes of everything.</summary>
     public long Bytes => _block.Bytes;
 

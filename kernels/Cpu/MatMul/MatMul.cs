@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu.Assembled;
+using Quern.Kernels.Cpu.BytePanels;
 using Quern.Kernels.Cpu.Formats;
 using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.Memory;
@@ -8,15 +9,15 @@ namespace Quern.Kernels.Cpu.MatMul;
 
 /// <summary>
 /// Chooses how <c>y = x Wᵀ + bias</c> is computed. Rows that lie interleaved: by assembled kernels, for any number of tokens, with quantised activations where weights are, or for prompts on the tile unit with
-/// both as bfloat16 numbers, but of binary32 and binary16 weights. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
+/// both as bfloat16 numbers, but of binary32 and binary16 weights; prompts with both in bytes where that is asked for. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
 /// tokens, or exact mode, or a format without dot products: panels decoded to binary32 (bound by arithmetic, and more exact).
 /// </summary>
-internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDisposable
+internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, bool bytePrompts) : IDisposable
 {
     /// <summary>From how many tokens on decoding a panel costs less than another pass over the blocks for each token.</summary>
     internal const int PanelTokens = 12;
 
-    /// <summary>From how many tokens on decoding to tiles costs less than kernels over codes.</summary>
+    /// <summary>From how many tokens on decoding, to tiles or to bytes, costs less than kernels over codes.</summary>
     internal const int TileTokens = 32;
 
     private const int RowsPerChunk = 64;
@@ -39,7 +40,13 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
 
         /// <summary>As <see cref="TileLayout"/> has them.</summary>
         Tiles,
+
+        /// <summary>As <see cref="BytePanelLayout"/> has them.</summary>
+        Bytes,
     }
+
+    /// <summary>How far prompts in bytes are from exact products.</summary>
+    public ProductError Error { get; private set; }
 
     /// <summary>Products of the same x; see <see cref="Backend.MatMul(Tensor, ReadOnlySpan{Product})"/>.</summary>
     public void Run(Tensor x, ReadOnlySpan<Product> products)
@@ -73,7 +80,9 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
         _scratch.Dispose();
     }
 
-    private static bool IsInterleaved(WeightMatrix weights, int tokens) => weights.Interleaved is { } interleaved && !IsTiled(interleaved.Layout, tokens);
+    private bool IsInterleaved(WeightMatrix weights, int tokens) => weights.Interleaved is { } interleaved && !IsBytes(tokens) && !IsTiled(interleaved.Layout, tokens);
+
+    private bool IsBytes(int tokens) => bytePrompts && tokens >= TileTokens;
 
     // Weights of more than bfloat16's digits are kept because their digits count.
     private static bool IsTiled(InterleavedLayout layout, int tokens) => Isa.HasAmx && tokens >= TileTokens && layout.Element is FloatElement.None or FloatElement.Brain;
@@ -90,7 +99,8 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
         float* bias = product.Bias is { } vector ? (float*)vector.Address : null;
         if (weights.Interleaved is { } interleaved)
         {
-            Tiles(x, interleaved, interleaved.Matrix(index), bias, product.Y);
+            if (IsBytes(x.Rows)) Bytes(x, interleaved, interleaved.Matrix(index), bias, product.Y);
+            else Tiles(x, interleaved, interleaved.Matrix(index), bias, product.Y);
             return;
         }
 
@@ -169,6 +179,36 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
         if (!isPlaced) team.Run(new TileJob(x, product.X), x.Rows, TokensPerChunk);
         int perThread = (weights.Groups + team.Threads - 1) / team.Threads;
         team.Run(product, weights.Groups, Math.Min((perThread + 1) & -2, TileProduct.MaxGroups));
+    }
+
+    private void Bytes(Tensor x, InterleavedWeights weights, byte* matrix, float* bias, Tensor y)
+    {
+        InterleavedLayout layout = weights.Layout;
+        int whole = BytePanelProduct.Whole(x.Rows);
+        byte* placed = Place(new ActivationForm(FormKind.Bytes), ByteActivations.Bytes(weights.Cols, whole), out bool isPlaced);
+        ProductError error = default;
+        BytePanelProduct product = new()
+        {
+            Weights = matrix,
+            GroupBytes = weights.GroupBytes,
+            BlockBytes = layout.BlockBytes,
+            BlockColumns = layout.BlockColumns,
+            Element = layout.Element,
+            DecodeCodes = layout.Element != FloatElement.None ? null : (delegate* unmanaged<TileDecodeArguments*, void>)layout.ColumnDecoder(),
+            Rows = weights.Rows,
+            Cols = weights.Cols,
+            Tokens = x.Rows,
+            X = x,
+            Placed = new ByteActivations(placed, weights.Cols, whole),
+            Bias = bias,
+            Y = y,
+            Error = weights.IsCompared ? null : &error,
+        };
+        product.Scratch = (byte*)_scratch.Require(product.ScratchBytes * team.Threads);
+        if (!isPlaced) team.Run(new ByteJob(x, product.Placed), whole, TokensPerChunk);
+        team.Run(product, product.Items, 1);
+        weights.IsCompared = true;
+        Error += error;
     }
 
     private void Rows(Tensor x, WeightMatrix weights, nint address, float* bias, Tensor y)
@@ -261,6 +301,17 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode) : IDispos
                 byte* target = _tiles + (token / TileLayout.Rows * TileLayout.Bytes(_x.Cols)) + (token % TileLayout.Rows * 64);
                 TileActivations.Place((float*)_x.Address + ((nint)token * _x.Stride), _x.Cols, target);
             }
+        }
+    }
+
+    private readonly struct ByteJob(Tensor x, ByteActivations target) : ITeamJob
+    {
+        private readonly Tensor _x = x;
+        private readonly ByteActivations _target = target;
+
+        public void Run(int from, int to, int worker)
+        {
+            for (int token = from; token < to; token++) _target.Place(token < _x.Rows ? (float*)_x.Address + ((nint)token * _x.Stride) : null, token);
         }
     }
 

@@ -28,6 +28,7 @@ internal abstract class BenchOutput(Terminal terminal)
     private sealed class MarkdownOutput(Terminal terminal) : BenchOutput(terminal)
     {
         private bool _begun;
+        private double? _promptError;
 
         public override void Add(BenchResult result)
         {
@@ -38,7 +39,8 @@ internal abstract class BenchOutput(Terminal terminal)
                 _begun = true;
             }
 
-            string model = result.ModelType + (result.Mode == "exact" ? " exact" : "");
+            if (result.PromptError is { } error) _promptError = error;
+            string model = result.ModelType + (result.Mode == "fast" ? "" : $" {result.Mode}");
             Writer.WriteLine(
                 $"| {model,-30} | {Units.Bytes(result.ModelSize),10} | {Units.Count(result.ModelParams),10} | {"CPU",-10} | {result.Threads,7} | {result.Test,15} | {$"{result.AvgTs:F2} ± {result.StddevTs:F2}",20} | {result.MedianTs,10:F2} |");
             Writer.Flush();
@@ -47,6 +49,7 @@ internal abstract class BenchOutput(Terminal terminal)
         public override void End()
         {
             Writer.WriteLine();
+            if (_promptError is { } error) Writer.WriteLine($"int8 prompts: products off by {Units.Percent(error)} (root mean square)");
             Writer.WriteLine($"build: quern {CommandLine.Version}");
         }
     }
@@ -78,6 +81,7 @@ internal abstract class BenchOutput(Terminal terminal)
         private static string Field(JsonElement value) => value.ValueKind switch
         {
             JsonValueKind.String => Quote(value.GetString()!),
+            JsonValueKind.Null => "",
             JsonValueKind.Array => Quote(string.Join(' ', value.EnumerateArray().Select(item => item.GetDouble().ToString(CultureInfo.InvariantCulture)))),
             _ => value.GetRawText(),
         };

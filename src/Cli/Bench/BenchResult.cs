@@ -1,9 +1,12 @@
+using System.Text.Json.Serialization;
+
 namespace Quern.Cli.Bench;
 
 /// <summary>What was measured of one test.</summary>
 internal sealed record BenchResult(
     string Build, string ModelFilename, string ModelType, long ModelSize, long ModelParams, string Backend, string Mode, string KvType, int Threads, int BatchSize,
-    string Test, int Prompt, int Generate, int Depth, int Sequences, double AvgTs, double StddevTs, double MedianTs, IReadOnlyList<double> SamplesTs, IReadOnlyList<double> SamplesSeconds)
+    string Test, int Prompt, int Generate, int Depth, int Sequences, double AvgTs, double StddevTs, double MedianTs, IReadOnlyList<double> SamplesTs, IReadOnlyList<double> SamplesSeconds,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] double? PromptError)
 {
     /// <summary>The mean.</summary>
     public static double Mean(IReadOnlyList<double> samples) => samples.Average();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Quern.Cli.Options;
 using Quern.Engine;
 using Quern.Kernels.Cpu;
 using Quern.Models.Quantization;
@@ -15,8 +16,8 @@ internal sealed class BenchRunner(QuernModel model, string path, int repetitions
         double[] speeds = [.. seconds.Select(s => tokens / Math.Max(s, 1e-9))];
         return new BenchResult(
             CommandLine.Version, Path.GetFileName(path), ModelType(), model.WeightBytes, Parameters(), model.BackendDescription,
-            model.Options.Exact ? "exact" : "fast", KvType(), model.Threads, model.Options.BatchTokens, test.Name, test.Prompt, test.Generate, test.Depth, test.Sequences,
-            BenchResult.Mean(speeds), BenchResult.StandardDeviation(speeds), BenchResult.Median(speeds), speeds, seconds);
+            ModelArguments.Mode(model), KvType(), model.Threads, model.Options.BatchTokens, test.Name, test.Prompt, test.Generate, test.Depth, test.Sequences,
+            BenchResult.Mean(speeds), BenchResult.StandardDeviation(speeds), BenchResult.Median(speeds), speeds, seconds, model.PromptError);
     }
 
     private double[] RunAlone(BenchTest test, Action<int> beginning)

@@ -55,12 +55,12 @@ internal static class PerplexityCommand
             };
             using QuernModel loaded = ModelArguments.Load(terminal, path, model.Read(result) with { ContextLength = options.ContextLength });
             Perplexity perplexity = new(loaded, Perplexity.Tokenize(loaded, input, whole || result.GetValue(special)), options);
-            return Measure(terminal, path, loaded.Options.Exact ? "exact" : "fast", perplexity, result.GetValue(json));
+            return Measure(terminal, path, ModelArguments.Mode(loaded), loaded, perplexity, result.GetValue(json));
         });
         return command;
     }
 
-    private static int Measure(Terminal terminal, string path, string mode, Perplexity perplexity, bool json)
+    private static int Measure(Terminal terminal, string path, string mode, QuernModel model, Perplexity perplexity, bool json)
     {
         List<PerplexityChunk> measured = [];
         try
@@ -77,7 +77,7 @@ internal static class PerplexityCommand
         }
 
         if (terminal.ErrorIsTerminal) terminal.Error.Write("\r\u001b[K");
-        PerplexityReport report = PerplexityReport.Of(path, mode, perplexity, measured);
+        PerplexityReport report = PerplexityReport.Of(path, mode, model.PromptError, perplexity, measured);
         if (json) JsonOutput.Write(terminal, report, shapes => shapes.PerplexityReport);
         else report.Write(terminal.Out);
         return report.Complete ? CommandLine.Success : CommandLine.Interrupted;

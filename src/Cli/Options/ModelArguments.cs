@@ -10,6 +10,8 @@ namespace Quern.Cli.Options;
 /// <summary>The options that say which model is loaded and how; the same for every command that runs one.</summary>
 internal sealed class ModelArguments
 {
+    private const string DefaultPrompt = "default", Int8Prompt = "int8";
+
     /// <summary>What a model's file is, for help.</summary>
     public const string DescriptionOfFile = $"GGUF file; the first one of a split set [default: Models/{ShippedModels.TargetName} beside the program].";
 
@@ -38,6 +40,13 @@ internal sealed class ModelArguments
 
     public Option<bool> Exact { get; } = new("--exact") { Description = "Keep activations and products in binary32: slower, equal to a reference." };
 
+    public Option<string> Prompt { get; } = new("--prompt")
+    {
+        Description = "How prompts are computed: default, or int8 for weights and activations in 8 bits, which is faster and less exact; the error is measured and printed (needs AVX-512 VNNI).",
+        HelpName = "TYPE",
+        DefaultValueFactory = _ => DefaultPrompt,
+    };
+
     public Option<bool> NoRepack { get; } = new("--no-repack") { Description = "Read weights from the mapped file as they lie there: loads at once, shares memory between processes, computes slower." };
 
     public Option<string?> PreTokenizer { get; } = new("--pre") { Description = "Pre-tokenizer instead of the one that the file names.", HelpName = "NAME" };
@@ -52,6 +61,7 @@ internal sealed class ModelArguments
 
     public ModelArguments()
     {
+        Prompt.AcceptOnlyFromAmong(DefaultPrompt, Int8Prompt);
         Device.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string?>() is { } name && !GpuOption.Devices.Contains(name))
@@ -74,7 +84,7 @@ internal sealed class ModelArguments
     /// <summary>Adds the options to a command, except those that it has in a form of its own.</summary>
     public void AddTo(Command command, params Option[] except)
     {
-        foreach (Option option in new Option[] { Path, Threads, Context, Batch, KvTypeName, Exact, NoRepack, PreTokenizer, Device, GpuLayers })
+        foreach (Option option in new Option[] { Path, Threads, Context, Batch, KvTypeName, Exact, Prompt, NoRepack, PreTokenizer, Device, GpuLayers })
             if (!except.Contains(option)) command.Add(option);
     }
 
@@ -89,6 +99,7 @@ internal sealed class ModelArguments
             KvType = types?.Keys,
             ValueType = types?.Values,
             Exact = result.GetValue(Exact),
+            Int8Prompts = result.GetValue(Prompt) == Int8Prompt,
             Repack = !result.GetValue(NoRepack),
             PreTokenizer = result.GetValue(PreTokenizer),
             Device = GpuOption.DeviceOf(result.GetValue(Device), result.GetValue(GpuLayers)),
@@ -108,6 +119,9 @@ internal sealed class ModelArguments
             throw new UsageException($"'{given}' is a model's file and stands where the {text.Text.Name} does: give it with -m {given}");
         return ShippedModels.PathOf(ShippedModels.TargetName);
     }
+
+    /// <summary>How the model computes, in a few words.</summary>
+    public static string Mode(QuernModel model) => model.Options.Exact ? "exact" : model.Options.Int8Prompts ? "fast, int8 prompts" : "fast";
 
     /// <summary>Loads the model, with a progress bar if somebody looks.</summary>
     public static QuernModel Load(Terminal terminal, string path, ModelOptions options, bool warn = true)

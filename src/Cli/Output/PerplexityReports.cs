@@ -6,16 +6,16 @@ namespace Quern.Cli.Output;
 internal sealed record PerplexityReport(
     string Model, string Mode, int ContextLength, int? Stride, int? ScoredPerChunk, int Tokens, int ChunkCount, bool Complete,
     double? Perplexity, double? PerplexityStandardError, double? Nll, double? NllStandardError, double? BitsPerByte, long ScoredTokens, long ScoredBytes,
-    double Seconds, double TokensPerSecond, IReadOnlyList<PerplexityChunkReport> Chunks)
+    double Seconds, double TokensPerSecond, double? PromptError, IReadOnlyList<PerplexityChunkReport> Chunks)
 {
-    public static PerplexityReport Of(string model, string mode, Perplexity perplexity, IReadOnlyList<PerplexityChunk> chunks)
+    public static PerplexityReport Of(string model, string mode, double? promptError, Perplexity perplexity, IReadOnlyList<PerplexityChunk> chunks)
     {
         LikelihoodEstimate total = chunks.Count == 0 ? default : chunks[^1].Total;
         double seconds = chunks.Sum(chunk => chunk.Time.TotalSeconds);
         return new PerplexityReport(
             model, mode, perplexity.ContextLength, perplexity.Stride, perplexity.ScoredTokens, perplexity.TokenCount, perplexity.ChunkCount,
             chunks.Count == perplexity.ChunkCount, Finite(total.Perplexity), Finite(total.PerplexityStandardError), Finite(total.Mean),
-            Finite(total.StandardError), Finite(total.BitsPerByte), total.Tokens, total.Bytes, seconds, Speed(chunks),
+            Finite(total.StandardError), Finite(total.BitsPerByte), total.Tokens, total.Bytes, seconds, Speed(chunks), promptError,
             [.. chunks.Select(PerplexityChunkReport.Of)]);
     }
 
@@ -36,6 +36,7 @@ internal sealed record PerplexityReport(
         string chunks = Complete ? $"{Chunks.Count}" : $"{Chunks.Count} of {ChunkCount}";
         table.Add("scored", $"{ScoredTokens} tokens, {ScoredBytes} bytes, in {chunks} {Unit}{(Complete ? "" : ", interrupted")}");
         table.Add("speed", $"{Units.Rate(TokensPerSecond)} tok/s, {Units.Seconds(TimeSpan.FromSeconds(Seconds))}");
+        if (PromptError is { } error) table.Add("int8 prompts", $"products off by {Units.Percent(error)} (root mean square)");
         table.Write(writer);
     }
 

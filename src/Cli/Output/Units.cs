@@ -23,5 +23,8 @@ internal static class Units
 
     public static string Seconds(TimeSpan time) => time.TotalSeconds < 1 ? $"{time.TotalMilliseconds:F0} ms" : $"{time.TotalSeconds:F2} s";
 
+    /// <summary>A part of one: <c>0.93 %</c>.</summary>
+    public static string Percent(double part) => $"{100 * part:G2} %";
+
     public static string Rate(double perSecond) => double.IsFinite(perSecond) ? $"{perSecond:F1}" : "-";
 }
