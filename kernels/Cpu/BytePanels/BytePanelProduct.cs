@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Quern.Kernels.Cpu.Assembled;
 using Quern.Kernels.Cpu.Interleaved;
 
@@ -56,6 +57,9 @@ internal unsafe struct BytePanelProduct : ITeamJob
     /// <summary>Gets the errors of some outputs, or null where they are not looked at.</summary>
     public ProductError* Error;
 
+    /// <summary>Bytes of outputs that stay in a thread's second-level cache: a block of activations comes once from the third for all panels whose outputs are there.</summary>
+    private const int KeptBytes = 1 << 19;
+
     private const int ColumnsBytes = InterleavedLayout.Rows * BytePanelLayout.BlockColumns * sizeof(float), ScalesBytes = BytePanelLayout.Rows * sizeof(float);
 
     /// <summary>Tokens that kernels take at a time.</summary>
@@ -65,7 +69,10 @@ internal unsafe struct BytePanelProduct : ITeamJob
     public static int Offset => BytePanelLayout.Offset;
 
     /// <summary>Bytes of a worker: decoded columns of a group, a panel and its scales, outputs.</summary>
-    public readonly long ScratchBytes => ColumnsBytes + BytePanelLayout.PanelBytes + ScalesBytes + ((long)Whole(Tokens) * ScalesBytes);
+    public readonly long ScratchBytes => ColumnsBytes + BytePanelLayout.PanelBytes + ScalesBytes + ((long)MostPanels * Whole(Tokens) * ScalesBytes);
+
+    /// <summary>Most panels that a thread computes at a time.</summary>
+    public readonly int MostPanels => Math.Clamp(KeptBytes / (Whole(Tokens) * ScalesBytes), 1, 4);
 
     /// <summary>Panels.</summary>
     public readonly int Items => (Rows + BytePanelLayout.Rows - 1) / BytePanelLayout.Rows;
@@ -76,44 +83,73 @@ internal unsafe struct BytePanelProduct : ITeamJob
     public readonly void Run(int from, int to, int worker)
     {
         byte* scratch = Scratch + (worker * ScratchBytes);
-        for (int panel = from; panel < to; panel++) Panel(panel, scratch);
+        int most = MostPanels;
+        for (int panel = from; panel < to; panel += most) Stretch(panel, Math.Min(to, panel + most), scratch);
     }
 
-    private readonly void Panel(int panel, byte* scratch)
+    private readonly void Stretch(int from, int to, byte* scratch)
     {
-        float* columns = (float*)scratch, scales = (float*)(scratch + ColumnsBytes + BytePanelLayout.PanelBytes), y = scales + BytePanelLayout.Rows;
-        int first = panel * BytePanelLayout.Groups, groups = Math.Min(BytePanelLayout.Groups, ((Rows + InterleavedLayout.Rows - 1) / InterleavedLayout.Rows) - first);
-        ProductSample sample = new(Error != null && panel == 0 ? Tokens : 0);
-        BytePanelArguments arguments = new() { Weights = scratch + ColumnsBytes, WeightScales = scales, Y = y, Turns = Whole(Tokens) / TurnTokens };
-        new Span<float>(scales, BytePanelLayout.Rows).Clear();
-        new Span<float>(y, Whole(Tokens) * BytePanelLayout.Rows).Clear();
-        for (int block = 0; block < BytePanelLayout.Blocks(Cols); block++)
+        float* columns = (float*)scratch, scales = (float*)(scratch + ColumnsBytes + BytePanelLayout.PanelBytes), outputs = scales + BytePanelLayout.Rows;
+        byte* codes = scratch + ColumnsBytes;
+        long panelOutputs = (long)Whole(Tokens) * BytePanelLayout.Rows;
+        ProductSample sample = new(Error != null && from == 0 ? Tokens : 0);
+        BytePanelArguments arguments = new() { Weights = codes, WeightScales = scales, Turns = Whole(Tokens) / TurnTokens };
+        new Span<float>(outputs, checked((int)(panelOutputs * (to - from)))).Clear();
+        for (int column = 0; column < Cols; column += BytePanelLayout.BlockColumns)
         {
-            int from = block * BytePanelLayout.BlockColumns, count = Math.Min(BytePanelLayout.BlockColumns, Cols - from);
-            arguments.Steps = BytePanelLayout.Steps(Cols, from);
-            for (int g = 0; g < groups; g++)
-            {
-                float* decoded = Decode(first + g, from, count, columns);
-                byte* codes = arguments.Weights + (g * BytePanelLayout.GroupBytes);
-                PanelWeights.Quantize(decoded, count, Offset, codes, scales + (g * InterleavedLayout.Rows));
-
-                // Activations are zeros there.
-                new Span<byte>(codes + (count * InterleavedLayout.Rows), (int)(arguments.Steps * BytePanelLayout.StepColumns - count) * InterleavedLayout.Rows).Clear();
-                if (g == 0) sample.Add(X, from, count, decoded);
-            }
-
+            int block = column / BytePanelLayout.BlockColumns;
+            arguments.Steps = BytePanelLayout.Steps(Cols, column);
             arguments.Activations = Placed.Codes(block);
             arguments.Scales = Placed.Scales(block);
             arguments.Corrections = Placed.Corrections(block);
-            ((delegate* unmanaged<BytePanelArguments*, void>)BytePanelKernel.Find())(&arguments);
+            for (int panel = from; panel < to; panel++)
+            {
+                Quantize(panel, column, columns, codes, scales, ref sample);
+                if (panel + 1 < to) Ask(panel + 1, column);
+                else if (column + BytePanelLayout.BlockColumns < Cols) Ask(from, column + BytePanelLayout.BlockColumns);
+                arguments.Y = outputs + ((panel - from) * panelOutputs);
+                ((delegate* unmanaged<BytePanelArguments*, void>)BytePanelKernel.Find())(&arguments);
+            }
         }
 
-        if (Error != null && panel == 0) *Error = sample.Compare(y, Math.Min(InterleavedLayout.Rows, Rows));
-        Finish(y, panel * BytePanelLayout.Rows);
+        if (Error != null && from == 0) *Error = sample.Compare(outputs, Math.Min(InterleavedLayout.Rows, Rows));
+        Finish(outputs, panelOutputs, from, to);
+    }
+
+    // Has the next block of weights fetched while the kernel runs.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Ask(int panel, int column)
+    {
+        int first = panel * BytePanelLayout.Groups, groups = (Rows + InterleavedLayout.Rows - 1) / InterleavedLayout.Rows;
+        int bytes = Math.Min(BytePanelLayout.BlockColumns, Cols - column) / BlockColumns * BlockBytes;
+        for (int group = first; group < Math.Min(groups, first + BytePanelLayout.Groups); group++)
+        {
+            byte* block = Weights + (group * GroupBytes) + ((long)(column / BlockColumns) * BlockBytes);
+            for (int line = 0; line < bytes; line += 64) Sse.Prefetch1(block + line);
+        }
+    }
+
+    // A block of a panel. Rows that there are not have the scale 0, and columns that there are not meet activations of 0.
+    private readonly void Quantize(int panel, int column, float* columns, byte* codes, float* scales, ref ProductSample sample)
+    {
+        int count = Math.Min(BytePanelLayout.BlockColumns, Cols - column), groups = (Rows + InterleavedLayout.Rows - 1) / InterleavedLayout.Rows;
+        for (int g = 0; g < BytePanelLayout.Groups; g++, codes += BytePanelLayout.GroupBytes, scales += InterleavedLayout.Rows)
+        {
+            int group = (panel * BytePanelLayout.Groups) + g;
+            if (group >= groups)
+            {
+                new Span<float>(scales, InterleavedLayout.Rows).Clear();
+                continue;
+            }
+
+            float* decoded = Decode(group, column, count, columns);
+            PanelWeights.Quantize(decoded, count, Offset, codes, scales);
+            if (group == 0) sample.Add(X, column, count, decoded);
+        }
     }
 
     // Columns of a group as binary32 numbers, [count, 16]: decoded to the target, or where they lie.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // a prompt may be the only one: there is no time to find out that this is hot
     private readonly float* Decode(int group, int from, int count, float* target)
     {
         byte* blocks = Weights + (group * GroupBytes) + ((long)(from / BlockColumns) * BlockBytes);
@@ -135,16 +171,18 @@ internal unsafe struct BytePanelProduct : ITeamJob
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // a prompt may be the only one: there is no time to find out that this is hot
-    private readonly void Finish(float* sums, int first)
+    // Token by token, so that what is written lies together.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Finish(float* sums, long panelOutputs, int from, int to)
     {
-        int rows = Math.Min(BytePanelLayout.Rows, Rows - first);
-        for (int t = 0; t < Tokens; t++, sums += BytePanelLayout.Rows)
-        {
-            float* y = (float*)Y.Address + ((nint)t * Y.Stride) + first;
-            int r = 0;
-            for (; r + 16 <= rows; r += 16) (Vector512.Load(sums + r) + (Bias == null ? Vector512<float>.Zero : Vector512.Load(Bias + first + r))).Store(y + r);
-            for (; r < rows; r++) y[r] = sums[r] + (Bias == null ? 0 : Bias[first + r]);
-        }
+        for (int t = 0; t < Tokens; t++)
+            for (int panel = from; panel < to; panel++)
+            {
+                float* sum = sums + ((panel - from) * panelOutputs) + ((long)t * BytePanelLayout.Rows);
+                int first = panel * BytePanelLayout.Rows, rows = Math.Min(BytePanelLayout.Rows, Rows - first), r = 0;
+                float* y = (float*)Y.Address + ((nint)t * Y.Stride) + first;
+                for (; r + 16 <= rows; r += 16) (Vector512.Load(sum + r) + (Bias == null ? Vector512<float>.Zero : Vector512.Load(Bias + first + r))).Store(y + r);
+                for (; r < rows; r++) y[r] = sum[r] + (Bias == null ? 0 : Bias[first + r]);
+            }
     }
 }

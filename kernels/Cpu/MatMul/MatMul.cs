@@ -206,7 +206,7 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, bool byte
         };
         product.Scratch = (byte*)_scratch.Require(product.ScratchBytes * team.Threads);
         if (!isPlaced) team.Run(new ByteJob(x, product.Placed), whole, TokensPerChunk);
-        team.Run(product, product.Items, 1);
+        team.Run(product, product.Items, Math.Clamp(product.Items / (team.Threads * ChunksPerThread), 1, product.MostPanels));
         weights.IsCompared = true;
         Error += error;
     }
