@@ -21,7 +21,7 @@ internal static unsafe class BytePanelRates
     {
         if (!Isa.HasAvx512Vnni)
         {
-            Console.Error.WriteLine($"int8: needs avx512vnni; this process runs on {Isa.Tier.ToString().ToLowerInvariant()}");
+            Console.Error.WriteLine($"int8: needs avx512vnni; this process runs on {Isa.Name}");
             return 1;
         }
 
@@ -34,7 +34,7 @@ internal static unsafe class BytePanelRates
         byte* memory = (byte*)NativeMemory.AlignedAlloc(4 << 20, 64);
         new Span<byte>(memory, 4 << 20).Fill(0x11);
         float* columns = (float*)memory, scales = columns + (16 * Cols);
-        byte* panel = memory + (1 << 16), placed = memory + (1 << 20), outputs = memory + (2 << 20);
+        byte* panel = memory + (1 << 16), placed = memory + (1 << 20), outputs = memory + (2 << 20), sums = memory + (3 << 20);
         ByteActivations activations = new(placed, Cols, BytePanelProduct.Whole(Tokens));
         for (int t = 0; t < Tokens; t++) activations.Place(columns, t);
         BytePanelArguments arguments = new()
@@ -47,10 +47,16 @@ internal static unsafe class BytePanelRates
             Y = (float*)outputs,
             Steps = BytePanelLayout.Steps(Cols, 0),
             Turns = BytePanelProduct.Whole(Tokens) / BytePanelProduct.TurnTokens,
+            TileSums = (int*)sums,
         };
         BytePanelArguments* at = &arguments;
-        var kernel = (delegate* unmanaged<BytePanelArguments*, void>)BytePanelKernel.Find();
-        Write("kernel", Median(() => Seconds(() => kernel(at))));
+        BytePanelArguments fresh = arguments;
+        var kernel = (delegate* unmanaged<BytePanelArguments*, void>)BytePanelProduct.Kernel;
+        Write("kernel", Median(() => Seconds(() =>
+        {
+            *at = fresh;
+            kernel(at);
+        })));
         Write("quantise activations, of 64 rows", Median(() => Seconds(() =>
         {
             for (int t = 0; t < Tokens; t++) activations.Place(columns, t);

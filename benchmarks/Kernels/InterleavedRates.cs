@@ -23,7 +23,7 @@ internal static unsafe class InterleavedRates
         WeightFormat[] formats = [.. FormatTable.All.Where(format => format.Interleaved is { HasKernels: true } && (names.Count == 0 || names.Contains(format.Info.Name)))];
         if (formats.Length == 0)
         {
-            Console.Error.WriteLine($"kernels: the tier here is {Isa.Tier.ToString().ToLowerInvariant()}, for which none are assembled");
+            Console.Error.WriteLine($"kernels: the tier here is {Isa.Name}, for which none are assembled");
             return 1;
         }
 

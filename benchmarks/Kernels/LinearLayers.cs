@@ -23,7 +23,7 @@ internal static class LinearLayers
     public static int Print(IReadOnlyList<string> names, int threads)
     {
         using ThreadTeam team = new(threads);
-        Console.WriteLine($"{Isa.Tier.ToString().ToLowerInvariant()}, {threads} threads; median milliseconds of {Rounds} rounds, and the time against one token's\n");
+        Console.WriteLine($"{Isa.Name}, {threads} threads; median milliseconds of {Rounds} rounds, and the time against one token's\n");
         Console.WriteLine("| weights | MB | 1 token | GB/s | of the read limit | 2 | 4 | 8 | 16 |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         foreach (string name in names)
         {

@@ -21,7 +21,7 @@ internal static unsafe class Prompts
     public static int Print(IReadOnlyList<string> names, int threads)
     {
         using ThreadTeam team = new(threads);
-        Console.WriteLine($"{Isa.Tier.ToString().ToLowerInvariant()}, {threads} threads, {Tokens} tokens; medians of {Rounds} rounds over {Layers} layers\n");
+        Console.WriteLine($"{Isa.Name}, {threads} threads, {Tokens} tokens; medians of {Rounds} rounds over {Layers} layers\n");
         Console.WriteLine($"| weights | {string.Join(" | ", Parts.Select(part => $"{part.Name}, ms"))} | all, ms | Gop/s | of the limit | attention, ms | tok/s without the rest |");
         Console.WriteLine($"| --- {string.Concat(Parts.Select(_ => "| ---: "))}| ---: | ---: | ---: | ---: | ---: |");
         foreach (string name in names)

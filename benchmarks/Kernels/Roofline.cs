@@ -30,7 +30,7 @@ internal static class Roofline
         }
 
         double read = results.Average(result => result.ReadBytesPerSecond);
-        File.WriteAllText(path, Draw(results, read, products, $"{Isa.Tier.ToString().ToLowerInvariant()}, {threads} threads: linear layers of the Llama-3.2-1B shape"));
+        File.WriteAllText(path, Draw(results, read, products, $"{Isa.Name}, {threads} threads: linear layers of the Llama-3.2-1B shape"));
         return 0;
     }
 

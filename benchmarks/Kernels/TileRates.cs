@@ -15,9 +15,9 @@ internal static unsafe class TileRates
 
     public static int Print()
     {
-        if (!Isa.HasAmx)
+        if (!Isa.HasAmx || Isa.TilesAreSimulated)
         {
-            Console.Error.WriteLine($"tiles: needs amx; this process runs on {Isa.Tier.ToString().ToLowerInvariant()}");
+            Console.Error.WriteLine($"tiles: needs amx; this process runs on {Isa.Name}");
             return 1;
         }
 

@@ -30,7 +30,7 @@ internal static unsafe class MachineLimits
             read[i] = ReadBytesPerSecond(team) / 1e9;
             multiply[i] = MultiplyAddsPerSecond(team) / 1e9;
             if (HasByteProducts) bytes[i] = ByteProductsPerSecond(team) / 1e9;
-            if (Isa.HasAmx) tiles[i] = TileProductsPerSecond(team) / 1e9;
+            if (HasTiles) tiles[i] = TileProductsPerSecond(team) / 1e9;
         }
 
         foreach (double[] list in new[] { read, multiply, bytes, tiles }) Array.Sort(list);
@@ -49,8 +49,11 @@ internal static unsafe class MachineLimits
     /// <summary>Code that does nothing but 16,000 of them: <see cref="ByteProducts.CallOperations"/> a call.</summary>
     public static nint ByteProductLoop { get; } = HasByteProducts ? ExecutableMemory.Keep(WriteByteProducts()) : 0;
 
+    // One that is simulated has no limit to look at.
+    private static bool HasTiles => Isa.HasAmx && !Isa.TilesAreSimulated;
+
     /// <summary>Code that does nothing but 12,000 TDPBF16PS: <see cref="TileProducts.CallOperations"/> a call.</summary>
-    public static nint TileProductLoop { get; } = Isa.HasAmx ? ExecutableMemory.Keep(WriteTileProducts()) : 0;
+    public static nint TileProductLoop { get; } = HasTiles ? ExecutableMemory.Keep(WriteTileProducts()) : 0;
 
     /// <summary>One look at the streaming read rate, over memory that stays taken.</summary>
     public static double ReadBytesPerSecond(ThreadTeam team)
@@ -76,7 +79,7 @@ internal static unsafe class MachineLimits
 
     /// <summary>One look at the rate of the best product instruction that kernels use on this machine.</summary>
     public static double BestProductsPerSecond(ThreadTeam team) =>
-        Isa.HasAmx ? TileProductsPerSecond(team) : HasByteProducts ? ByteProductsPerSecond(team) : MultiplyAddsPerSecond(team);
+        HasTiles ? TileProductsPerSecond(team) : HasByteProducts ? ByteProductsPerSecond(team) : MultiplyAddsPerSecond(team);
 
     private static double Seconds(Action action)
     {
@@ -154,7 +157,7 @@ internal static unsafe class MachineLimits
     {
         KernelAssembler kernel = new();
         kernel.Begin();
-        kernel.Asm.ldtilecfg(kernel.Memory(TileProductKernel.Configuration()));
+        kernel.Asm.ldtilecfg(kernel.Memory(TileUnit.Configuration()));
         for (int i = 0; i < 8; i++) kernel.Asm.tilezero(Tiles[i]);
         kernel.Asm.mov(rcx, TileProducts.Steps);
         kernel.Repeat(rcx, () =>

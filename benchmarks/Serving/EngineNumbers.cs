@@ -18,7 +18,7 @@ internal static class EngineNumbers
     public static async Task<int> Print(string path)
     {
         using QuernModel model = QuernModel.Load(path, new ModelOptions { ContextLength = Prompt + Steps, CacheTokens = 4 * (Prompt + Steps) });
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(path)}, {Isa.Tier.ToString().ToLowerInvariant()}, {model.Threads} threads"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(path)}, {Isa.Name}, {model.Threads} threads"));
         await using InferenceEngine engine = new(model, new EngineOptions { MaxSequences = Sequences });
         await FirstToken(engine, Tokens(1, 64)); // kernels are assembled
         TimeSpan first = await FirstToken(engine, Tokens(2, Prompt)), second = await FirstToken(engine, [.. Tokens(2, Prompt - 1), 5]);

@@ -14,7 +14,7 @@ internal static class ScatteredPages
     {
         using ThreadTeam team = new(threads);
         using CpuBackend backend = new(team);
-        Console.WriteLine($"{Isa.Tier.ToString().ToLowerInvariant()}, {threads} threads; median of {Rounds} rounds\n");
+        Console.WriteLine($"{Isa.Name}, {threads} threads; median of {Rounds} rounds\n");
         Console.WriteLine("| keys and values | pages in order, ms | scattered, ms | ratio | GB/s |\n| --- | ---: | ---: | ---: | ---: |");
         foreach (KvType type in Enum.GetValues<KvType>())
         {

@@ -20,7 +20,7 @@ internal static class SpeculationNumbers
     public static async Task<int> Print(string path)
     {
         using QuernModel model = QuernModel.Load(path, new ModelOptions { ContextLength = 512 });
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(path)}, {Isa.Tier.ToString().ToLowerInvariant()}, {model.Threads} threads; medians of {Rounds} rounds, in turns\n"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(path)}, {Isa.Name}, {model.Threads} threads; medians of {Rounds} rounds, in turns\n"));
         int[] text = (await Generate(model, null)).Text;
         using ThreadTeam team = new(model.Threads);
         List<double> plain = [], limits = [];

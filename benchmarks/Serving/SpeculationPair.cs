@@ -22,7 +22,7 @@ internal static class SpeculationPair
         using QuernModel draft = model.LoadBeside(draftPath, model.Options);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Path.GetFileName(path)}, {Isa.Tier.ToString().ToLowerInvariant()}, {model.Threads} threads; {Prompts.Length} texts of at most {Tokens} tokens, medians of {Rounds} rounds, in turns\n"));
+            $"{Path.GetFileName(path)}, {Isa.Name}, {model.Threads} threads; {Prompts.Length} texts of at most {Tokens} tokens, medians of {Rounds} rounds, in turns\n"));
         Console.WriteLine("| sampling | proposals | tokens a second | against plain | proposed | of them right |\n| --- | --- | ---: | ---: | ---: | ---: |");
         foreach (float temperature in new[] { 0f, 0.8f })
         {

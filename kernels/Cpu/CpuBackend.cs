@@ -35,7 +35,7 @@ public sealed unsafe class CpuBackend : Backend
     {
         ArgumentNullException.ThrowIfNull(team);
         if (bytePrompts && !Isa.HasAvx512Vnni)
-            throw new NotSupportedException($"prompts in int8 need AVX-512 VNNI and memory for assembled code; this process runs on {Isa.Tier.ToString().ToLowerInvariant()}");
+            throw new NotSupportedException($"prompts in int8 need AVX-512 VNNI and memory for assembled code; this process runs on {Isa.Name}");
         if (bytePrompts && (mode != ComputeMode.Fast || !repack))
             throw new NotSupportedException($"prompts in int8 go with the fast mode and repacked weights, not with {(repack ? "exact products" : "weights that stay in the file")}");
         _team = team;
@@ -45,7 +45,7 @@ public sealed unsafe class CpuBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override string Description => $"CPU, {Isa.Tier.ToString().ToLowerInvariant()}, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}";
+    public override string Description => $"CPU, {Isa.Name}, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}";
 
     /// <inheritdoc/>
     public override ComputeMode Mode { get; }

@@ -82,7 +82,7 @@ public sealed class InspectTests : IDisposable
         JsonElement json = QuernProcess.Run("inspect", "--machine", "--json").Json();
         Assert.Equal(Environment.ProcessorCount, json.GetProperty("logical_processors").GetInt32());
         Assert.Equal(MachineInfo.CoreCount, json.GetProperty("default_threads").GetInt32());
-        Assert.Equal(Kernels.Cpu.Isa.Tier.ToString().ToLowerInvariant(), json.GetProperty("instruction_set").GetString());
+        Assert.Equal(Kernels.Cpu.Isa.Name, json.GetProperty("instruction_set").GetString());
         QuernProcess text = QuernProcess.Run("inspect", "--machine");
         Assert.Equal(0, text.ExitCode);
         Assert.Contains(json.GetProperty("processor").GetString()!, text.Out, StringComparison.Ordinal);

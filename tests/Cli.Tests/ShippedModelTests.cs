@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Quern.Cli.Options;
+using Quern.Kernels.Cpu;
 
 namespace Quern.Cli.Tests;
 
@@ -120,6 +121,31 @@ public sealed partial class ShippedModelTests
         JsonElement json = QuernProcess.Run("run", "--special", "--temp", "0", "--json", $"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n").Json();
         Assert.Equal("eos", json.GetProperty("finish_reason").GetString());
         return json.GetProperty("text").GetString()!;
+    }
+
+    [ShippedModelFact]
+    public void Prompts_in_int8_cost_little_and_say_what()
+    {
+        string[] Arguments(params string[] more) =>
+            ["perplexity", "-f", Path.Combine(RepositoryFolder(), "heldout.txt"), "--documents", "--chunks", "20", "--json", .. more];
+        if (!Isa.HasAvx512Vnni)
+        {
+            QuernProcess.Run(Arguments("--prompt", "int8")).AssertFails(1, "AVX-512 VNNI", Isa.Name);
+            return;
+        }
+
+        JsonElement plain = QuernProcess.Run(Arguments()).Json(), rounded = QuernProcess.Run(Arguments("--prompt", "int8")).Json();
+        Assert.False(plain.TryGetProperty("prompt_error", out _));
+        Assert.Equal(("fast", "fast, int8 prompts"), (plain.GetProperty("mode").GetString(), rounded.GetProperty("mode").GetString()));
+        Assert.InRange(rounded.GetProperty("prompt_error").GetDouble(), 2e-3, 3e-2);
+        Assert.NotEqual(plain.GetProperty("nll").GetDouble(), rounded.GetProperty("nll").GetDouble());
+        Assert.Equal(plain.GetProperty("nll").GetDouble(), rounded.GetProperty("nll").GetDouble(), 1e-2);
+        Assert.Contains("int8 prompts", QuernProcess.Run([.. Arguments("--prompt", "int8").Except(["--json"])]).Out, StringComparison.Ordinal);
+        Assert.Contains("in int8, products off by", QuernProcess.Run("run", "-n", "1", "--prompt", "int8", string.Concat(Enumerable.Repeat("Once upon a time ", 20))).Error, StringComparison.Ordinal);
+        Assert.Contains("off by", QuernProcess.Run("bench", "-p", "64", "-n", "0", "-r", "1", "--prompt", "int8").Out, StringComparison.Ordinal);
+        QuernProcess.Run(Arguments("--prompt", "int4")).AssertFails(2, "int4");
+        QuernProcess.Run(Arguments("--prompt", "int8", "--exact")).AssertFails(2, "--prompt int8 and --exact");
+        QuernProcess.Run(Arguments("--prompt", "int8", "--device", "gpu")).AssertFails(2, "--prompt int8 and --device");
     }
 
     [ShippedModelFact]

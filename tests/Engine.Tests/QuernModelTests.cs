@@ -106,6 +106,14 @@ public sealed class QuernModelTests : IDisposable
     }
 
     [Fact]
+    public void Prompts_in_int8_do_not_go_with_everything()
+    {
+        ModelOptions options = new() { Int8Prompts = true };
+        foreach ((ModelOptions with, string name) in new[] { (options with { Exact = true }, "Exact"), (options with { Repack = false }, "Repack") })
+            Assert.Contains($"Int8Prompts and {name}", Assert.Throws<ArgumentException>(() => QuernModel.Load(_file.Path, with)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_missing_file_is_named() =>
         Assert.Contains("no-such.gguf", Assert.Throws<FileNotFoundException>(() => QuernModel.Load("no-such.gguf")).Message, StringComparison.Ordinal);
 

@@ -7,7 +7,7 @@ public sealed class TierTheoryAttribute : TheoryAttribute
     public TierTheoryAttribute(IsaTier tier)
     {
         Tier = tier;
-        Skip = Isa.Tier >= tier && Isa.Grants(tier) ? null : $"needs {tier.ToString().ToLowerInvariant()}; this process runs on {Isa.Tier.ToString().ToLowerInvariant()}";
+        Skip = Isa.Tier >= tier && Isa.Grants(tier) ? null : $"needs {tier.ToString().ToLowerInvariant()}; this process runs on {Isa.Name}";
     }
 
     public IsaTier Tier { get; }

@@ -40,6 +40,21 @@ internal sealed class TileFloatKernel
         return kernel;
     }
 
+    /// <summary>A step of <see cref="Tiles.TileLayout.Parts"/> tiles: rounded numbers twice, and what rounding takes off.</summary>
+    /// <param name="element">What numbers are.</param>
+    /// <param name="arguments">One block.</param>
+    public static unsafe void PlaceParts(FloatElement element, ref TileDecodeArguments arguments)
+    {
+        byte* target = arguments.Tiles;
+        fixed (TileDecodeArguments* at = &arguments)
+        {
+            ((delegate* unmanaged<TileDecodeArguments*, void>)Find(element))(at);
+            Buffer.MemoryCopy(target, target + Tiles.TileLayout.TileBytes, Tiles.TileLayout.TileBytes, Tiles.TileLayout.TileBytes);
+            at->Tiles = target + (2 * Tiles.TileLayout.TileBytes);
+            ((delegate* unmanaged<TileDecodeArguments*, void>)Find(element, rest: true))(at);
+        }
+    }
+
     private byte[] Write()
     {
         _kernel.Begin();

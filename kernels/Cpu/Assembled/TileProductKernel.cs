@@ -64,14 +64,20 @@ internal sealed class TileProductKernel
 {
     private const int ActivationsField = 0, ActivationBytesField = 8, WeightsField = 16, WeightBytesField = 24, StepsField = 32, TurnsField = 40, TurnActivationBytesField = 48, TurnWeightBytesField = 56;
     private const int BeforeField = 64, BeforeTokenBytesField = 72, TurnBeforeBytesField = 80, YField = 88, YTokenBytesField = 96, TurnYBytesField = 104;
-    private static readonly AssemblerRegisterTMM[] Sums = [tmm0, tmm1, tmm2, tmm3], Activations = [tmm4, tmm5], Weights = [tmm6, tmm7];
+    private const int Sums = 0, Activations = 4, Weights = 6;
     private static readonly nint[] Kernels = new nint[4];
     private static readonly Lock Assembling = new();
 
     private readonly int _tokenTiles, _rowTiles;
     private readonly KernelAssembler _kernel = new();
 
-    private TileProductKernel(int tokenTiles, int rowTiles) => (_tokenTiles, _rowTiles) = (tokenTiles, rowTiles);
+    private readonly TileUnit _tiles;
+
+    private TileProductKernel(int tokenTiles, int rowTiles)
+    {
+        (_tokenTiles, _rowTiles) = (tokenTiles, rowTiles);
+        _tiles = TileUnit.Of(_kernel);
+    }
 
     private Assembler Asm => _kernel.Asm;
 
@@ -90,19 +96,10 @@ internal sealed class TileProductKernel
         return kernel;
     }
 
-    /// <summary>The tile configuration: palette 1, eight tiles of sixteen rows of 64 bytes.</summary>
-    public static byte[] Configuration()
-    {
-        byte[] bytes = new byte[64];
-        bytes[0] = 1;
-        for (int tile = 0; tile < 8; tile++) (bytes[16 + (2 * tile)], bytes[48 + tile]) = (64, 16);
-        return bytes;
-    }
-
     private byte[] Write()
     {
         _kernel.Begin();
-        Asm.ldtilecfg(_kernel.Memory(Configuration()));
+        _tiles.Begin();
         Asm.mov(ebx, 64);
         Label turn = Asm.CreateLabel();
         Asm.Label(ref turn);
@@ -113,14 +110,14 @@ internal sealed class TileProductKernel
         if (_rowTiles == 2) Second(r8, rdx, WeightBytesField);
         _kernel.Load(r12, StepsField);
         _kernel.Repeat(r12, Step);
-        Outputs(YField, YTokenBytesField, (sum, at) => Asm.tilestored(at, sum));
+        Outputs(YField, YTokenBytesField, _tiles.Store);
         Advance(ActivationsField, TurnActivationBytesField);
         Advance(WeightsField, TurnWeightBytesField);
         Advance(BeforeField, TurnBeforeBytesField);
         Advance(YField, TurnYBytesField);
         Asm.dec(__qword_ptr[Arguments + TurnsField]);
         Asm.jnz(turn);
-        Asm.tilerelease();
+        _tiles.End();
         _kernel.End();
         return _kernel.ToBytes();
     }
@@ -142,14 +139,14 @@ internal sealed class TileProductKernel
         Label zero = Asm.CreateLabel(), done = Asm.CreateLabel();
         Asm.cmp(__qword_ptr[Arguments + BeforeField], 0);
         Asm.je(zero);
-        Outputs(BeforeField, BeforeTokenBytesField, (sum, at) => Asm.tileloadd(sum, at));
+        Outputs(BeforeField, BeforeTokenBytesField, _tiles.Load);
         Asm.jmp(done);
         Asm.Label(ref zero);
-        Outputs(BeforeField, BeforeTokenBytesField, (sum, _) => Asm.tilezero(sum));
+        Outputs(BeforeField, BeforeTokenBytesField, (sum, _, _, _) => _tiles.Zero(sum));
         Asm.Label(ref done);
     }
 
-    private void Outputs(int field, int distanceField, Action<AssemblerRegisterTMM, AssemblerMemoryOperand> act)
+    private void Outputs(int field, int distanceField, Action<int, AssemblerRegister64, int, AssemblerRegister64> act)
     {
         _kernel.Load(r9, field);
         _kernel.Load(r10, distanceField);
@@ -162,27 +159,27 @@ internal sealed class TileProductKernel
                 Asm.add(r9, r12);
             }
 
-            for (int r = 0; r < _rowTiles; r++) act(Sums[(2 * t) + r], __[r9 + (r10 * 1) + (r * TileLayout.Rows * sizeof(float))]);
+            for (int r = 0; r < _rowTiles; r++) act(Sums + (2 * t) + r, r9, r * TileLayout.Rows * sizeof(float), r10);
         }
     }
 
     // Loads and products take turns: each product needs only what was loaded before it.
     private void Step()
     {
-        Asm.tileloadd(Weights[0], __[rdx + (rbx * 1)]);
-        Asm.tileloadd(Activations[0], __[rax + (rbx * 1)]);
-        Asm.tdpbf16ps(Sums[0], Activations[0], Weights[0]);
+        _tiles.Load(Weights, rdx, 0, rbx);
+        _tiles.Load(Activations, rax, 0, rbx);
+        _tiles.MultiplyBrain(Sums, Activations, Weights);
         if (_rowTiles == 2)
         {
-            Asm.tileloadd(Weights[1], __[r8 + (rbx * 1)]);
-            Asm.tdpbf16ps(Sums[1], Activations[0], Weights[1]);
+            _tiles.Load(Weights + 1, r8, 0, rbx);
+            _tiles.MultiplyBrain(Sums + 1, Activations, Weights + 1);
         }
 
         if (_tokenTiles == 2)
         {
-            Asm.tileloadd(Activations[1], __[rcx + (rbx * 1)]);
-            Asm.tdpbf16ps(Sums[2], Activations[1], Weights[0]);
-            if (_rowTiles == 2) Asm.tdpbf16ps(Sums[3], Activations[1], Weights[1]);
+            _tiles.Load(Activations + 1, rcx, 0, rbx);
+            _tiles.MultiplyBrain(Sums + 2, Activations + 1, Weights);
+            if (_rowTiles == 2) _tiles.MultiplyBrain(Sums + 3, Activations + 1, Weights + 1);
             Asm.add(rcx, TileLayout.TileBytes);
         }
 

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Quern.Kernels.Cpu.Assembled;
 using Quern.Kernels.Cpu.Interleaved;
 using Quern.Kernels.Cpu.Tiles;
@@ -76,7 +77,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         for (int page = softmax.Oldest(0, rows) / PageTokens; page <= lastPage; page += Pages)
         {
             int count = Math.Min(Pages, lastPage - page + 1);
-            for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, keys, values, wide);
+            for (int i = 0; i < count; i++) PlacePage(_batch.Page(tile.Run, page + i), tile.Head, i, softmax.Newest(rows - 1) + 1 - ((page + i) * PageTokens), keys, values, wide);
 
             // Pairs of queries that are before all these keys have nothing to do with them.
             int row = 0;
@@ -102,7 +103,8 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
     }
 
     // Keys lie as [length, 32 slots]: two groups of sixteen "rows". Values lie as [32 slots, length]: their "rows" are what the columns of the stored matrix are, and the page is one step.
-    private readonly void PlacePage(int number, int head, int index, byte* keys, byte* values, float* wide)
+    // Values of slots that nothing was stored in yet are what the page's last owner left: their weight is 0, but not their product where they are no numbers.
+    private readonly void PlacePage(int number, int head, int index, int slots, byte* keys, byte* values, float* wide)
     {
         int length = _pages.Layer.KeyLength, stride = _pages.ValueStride;
         byte* source = Numbers(_pages.KeyType, _pages.Keys(number, head), length, wide, isKeys: true, out FloatElement element);
@@ -117,7 +119,22 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
         source = Numbers(_pages.ValueType, _pages.Values(number, head), stride, wide, isKeys: false, out element);
         bytes = element == FloatElement.Half ? sizeof(ushort) : sizeof(float);
         for (int group = 0; group < stride / Sixteen; group++)
-            PlaceStep(element, source + (group * Sixteen * bytes), stride * bytes, values + (group * Bytes(Keys)) + (index * TileLayout.Parts * TileLayout.TileBytes));
+        {
+            byte* target = values + (group * Bytes(Keys)) + (index * TileLayout.Parts * TileLayout.TileBytes);
+            PlaceStep(element, source + (group * Sixteen * bytes), stride * bytes, target);
+            if (slots < PageTokens) Forget((uint*)target, slots);
+        }
+    }
+
+    // Sets columns from a number on to zero, in all parts of a step.
+    private static void Forget(uint* tiles, int columns)
+    {
+        for (int row = 0; row < TileLayout.Parts * Sixteen; row++)
+        {
+            int column = row % Sixteen;
+            uint kept = (column < columns ? 0xffffu : 0) | (column + Sixteen < columns ? 0xffff0000 : 0);
+            (Vector512.Load(tiles + (row * Sixteen)) & Vector512.Create(kept)).Store(tiles + (row * Sixteen));
+        }
     }
 
     // A page in a type that becomes tiles: as it lies, or in memory of our own.
@@ -131,10 +148,7 @@ internal unsafe struct TileAttention(Tensor queries, BatchView batch, LayerPages
     private static void PlaceStep(FloatElement element, byte* source, int columnBytes, byte* target)
     {
         TileDecodeArguments arguments = new() { Weights = source, Blocks = 1, Tiles = target, ColumnBytes = columnBytes };
-        ((delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(element))(&arguments);
-        Buffer.MemoryCopy(target, target + TileLayout.TileBytes, TileLayout.TileBytes, TileLayout.TileBytes);
-        arguments.Tiles = target + (2 * TileLayout.TileBytes);
-        ((delegate* unmanaged<TileDecodeArguments*, void>)TileFloatKernel.Find(element, rest: true))(&arguments);
+        TileFloatKernel.PlaceParts(element, ref arguments);
     }
 
     private readonly void Score(byte* queries, int row, int rows, byte* keys, int pages, float* scores)

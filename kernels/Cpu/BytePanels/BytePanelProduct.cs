@@ -61,15 +61,19 @@ internal unsafe struct BytePanelProduct : ITeamJob
     private const int KeptBytes = 1 << 19;
 
     private const int ColumnsBytes = InterleavedLayout.Rows * BytePanelLayout.BlockColumns * sizeof(float), ScalesBytes = BytePanelLayout.Rows * sizeof(float);
+    private const int TileSumsBytes = TileByteKernel.Tokens * 2 * InterleavedLayout.Rows * sizeof(int);
 
     /// <summary>Tokens that kernels take at a time.</summary>
-    public static int TurnTokens => BytePanelKernel.Tokens;
+    public static int TurnTokens => Isa.HasAmx ? TileByteKernel.Tokens : BytePanelKernel.Tokens;
 
     /// <summary>What kernels want added to codes of weights.</summary>
-    public static int Offset => BytePanelLayout.Offset;
+    public static int Offset => Isa.HasAmx ? 0 : BytePanelLayout.Offset;
+
+    /// <summary>The kernel of this process.</summary>
+    public static nint Kernel => Isa.HasAmx ? TileByteKernel.Find() : BytePanelKernel.Find();
 
     /// <summary>Bytes of a worker: decoded columns of a group, a panel and its scales, outputs.</summary>
-    public readonly long ScratchBytes => ColumnsBytes + BytePanelLayout.PanelBytes + ScalesBytes + ((long)MostPanels * Whole(Tokens) * ScalesBytes);
+    public readonly long ScratchBytes => ColumnsBytes + BytePanelLayout.PanelBytes + ScalesBytes + TileSumsBytes + ((long)MostPanels * Whole(Tokens) * ScalesBytes);
 
     /// <summary>Most panels that a thread computes at a time.</summary>
     public readonly int MostPanels => Math.Clamp(KeptBytes / (Whole(Tokens) * ScalesBytes), 1, 4);
@@ -89,26 +93,32 @@ internal unsafe struct BytePanelProduct : ITeamJob
 
     private readonly void Stretch(int from, int to, byte* scratch)
     {
-        float* columns = (float*)scratch, scales = (float*)(scratch + ColumnsBytes + BytePanelLayout.PanelBytes), outputs = scales + BytePanelLayout.Rows;
+        float* columns = (float*)scratch, scales = (float*)(scratch + ColumnsBytes + BytePanelLayout.PanelBytes), outputs = scales + BytePanelLayout.Rows + (TileSumsBytes / sizeof(float));
         byte* codes = scratch + ColumnsBytes;
         long panelOutputs = (long)Whole(Tokens) * BytePanelLayout.Rows;
         ProductSample sample = new(Error != null && from == 0 ? Tokens : 0);
-        BytePanelArguments arguments = new() { Weights = codes, WeightScales = scales, Turns = Whole(Tokens) / TurnTokens };
         new Span<float>(outputs, checked((int)(panelOutputs * (to - from)))).Clear();
         for (int column = 0; column < Cols; column += BytePanelLayout.BlockColumns)
         {
             int block = column / BytePanelLayout.BlockColumns;
-            arguments.Steps = BytePanelLayout.Steps(Cols, column);
-            arguments.Activations = Placed.Codes(block);
-            arguments.Scales = Placed.Scales(block);
-            arguments.Corrections = Placed.Corrections(block);
             for (int panel = from; panel < to; panel++)
             {
                 Quantize(panel, column, columns, codes, scales, ref sample);
                 if (panel + 1 < to) Ask(panel + 1, column);
                 else if (column + BytePanelLayout.BlockColumns < Cols) Ask(from, column + BytePanelLayout.BlockColumns);
-                arguments.Y = outputs + ((panel - from) * panelOutputs);
-                ((delegate* unmanaged<BytePanelArguments*, void>)BytePanelKernel.Find())(&arguments);
+                BytePanelArguments arguments = new()
+                {
+                    Weights = codes,
+                    WeightScales = scales,
+                    Activations = Placed.Codes(block),
+                    Scales = Placed.Scales(block),
+                    Corrections = Placed.Corrections(block),
+                    Y = outputs + ((panel - from) * panelOutputs),
+                    Steps = BytePanelLayout.Steps(Cols, column),
+                    Turns = Whole(Tokens) / TurnTokens,
+                    TileSums = (int*)(scales + BytePanelLayout.Rows),
+                };
+                ((delegate* unmanaged<BytePanelArguments*, void>)Kernel)(&arguments);
             }
         }
 

@@ -28,16 +28,19 @@ public enum IsaTier
 /// <summary>
 /// The tier that kernels use in this process: what the processor and the runtime grant, lowered by the environment variable
 /// <c>QUERN_ISA</c> (<c>scalar</c>, <c>avx2</c>, <c>avxvnni</c>, <c>avx512</c>, <c>avx512vnni</c> or <c>amx</c>). The values never change after start, so that the JIT
-/// folds them.
+/// folds them. <c>QUERN_ISA=amxsimulated</c> runs kernels of tiles without a tile unit, for tests: slowly, on any processor with AVX-512 VNNI.
 /// </summary>
 public static partial class Isa
 {
+    private const string Simulated = "amxsimulated";
+    private static readonly string? Request = Environment.GetEnvironmentVariable("QUERN_ISA");
+
     /// <summary>What the processor and the runtime grant, before <c>QUERN_ISA</c> is read.</summary>
     public static readonly IsaTier Detected = Detect();
 
     /// <summary>The tier in use.</summary>
     /// <exception cref="InvalidOperationException"><c>QUERN_ISA</c> is unknown, or asks for more than this machine has.</exception>
-    public static readonly IsaTier Tier = Choose(Environment.GetEnvironmentVariable("QUERN_ISA"));
+    public static readonly IsaTier Tier = Choose(Request);
 
     /// <summary>True where 256-bit kernels may run.</summary>
     public static readonly bool HasAvx2 = Tier >= IsaTier.Avx2;
@@ -57,12 +60,20 @@ public static partial class Isa
     /// <summary>True where assembled kernels may use the tile unit.</summary>
     public static readonly bool HasAmx = Tier >= IsaTier.Amx;
 
+    /// <summary>True where tiles lie in memory and ordinary instructions do what the tile unit would.</summary>
+    internal static readonly bool TilesAreSimulated = HasAmx && IsSimulated(Request);
+
+    /// <summary>The tier in use, for people.</summary>
+    public static string Name => TilesAreSimulated ? Simulated : Tier.ToString().ToLowerInvariant();
+
     /// <summary>The names that <c>QUERN_ISA</c> takes.</summary>
     public static IEnumerable<string> Names => Enum.GetValues<IsaTier>().Select(tier => tier.ToString().ToLowerInvariant());
 
     internal static IsaTier Choose(string? request)
     {
         if (string.IsNullOrEmpty(request)) return Detected;
+        if (IsSimulated(request))
+            return Detected >= IsaTier.Avx512Vnni ? IsaTier.Amx : throw new InvalidOperationException($"QUERN_ISA asks for {request}, which needs {nameof(IsaTier.Avx512Vnni).ToLowerInvariant()}, but this machine grants only {Detected.ToString().ToLowerInvariant()}");
         if (!Enum.TryParse(request, ignoreCase: true, out IsaTier tier) || !Names.Contains(request.ToLowerInvariant()))
             throw new InvalidOperationException($"QUERN_ISA is '{request}'; expected one of {string.Join(", ", Names)}");
         return Grants(tier)
@@ -70,8 +81,10 @@ public static partial class Isa
             : throw new InvalidOperationException($"QUERN_ISA asks for {request}, but this machine grants only {Detected.ToString().ToLowerInvariant()}");
     }
 
-    /// <summary>Whether this machine has everything that a tier uses.</summary>
-    internal static bool Grants(IsaTier tier) => tier <= Detected && (tier != IsaTier.AvxVnni || AvxVnni.IsSupported);
+    /// <summary>Whether this process has everything that a tier uses.</summary>
+    internal static bool Grants(IsaTier tier) => (tier <= Detected || (tier == IsaTier.Amx && TilesAreSimulated)) && (tier != IsaTier.AvxVnni || AvxVnni.IsSupported);
+
+    private static bool IsSimulated(string? request) => Simulated.Equals(request, StringComparison.OrdinalIgnoreCase);
 
     private static IsaTier Detect()
     {

@@ -9,7 +9,7 @@ namespace Quern.Kernels.Cpu.MatMul;
 
 /// <summary>
 /// Chooses how <c>y = x Wᵀ + bias</c> is computed. Rows that lie interleaved: by assembled kernels, for any number of tokens, with quantised activations where weights are, or for prompts on the tile unit with
-/// both as bfloat16 numbers, but of binary32 and binary16 weights; prompts with both in bytes where that is asked for. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
+/// both as bfloat16 numbers (binary16 weights as two of them, binary32 ones not); prompts with both in bytes where that is asked for. Otherwise few tokens, fast mode: row by row from the blocks with quantised activations (bound by memory). Many
 /// tokens, or exact mode, or a format without dot products: panels decoded to binary32 (bound by arithmetic, and more exact).
 /// </summary>
 internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, bool bytePrompts) : IDisposable
@@ -40,6 +40,9 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, bool byte
 
         /// <summary>As <see cref="TileLayout"/> has them.</summary>
         Tiles,
+
+        /// <summary>The same in two parts.</summary>
+        TileParts,
 
         /// <summary>As <see cref="BytePanelLayout"/> has them.</summary>
         Bytes,
@@ -84,8 +87,8 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, bool byte
 
     private bool IsBytes(int tokens) => bytePrompts && tokens >= TileTokens;
 
-    // Weights of more than bfloat16's digits are kept because their digits count.
-    private static bool IsTiled(InterleavedLayout layout, int tokens) => Isa.HasAmx && tokens >= TileTokens && layout.Element is FloatElement.None or FloatElement.Brain;
+    // Weights in binary32 are few, and there because their digits count: routers, for one.
+    private static bool IsTiled(InterleavedLayout layout, int tokens) => Isa.HasAmx && tokens >= TileTokens && layout.Element != FloatElement.Single;
 
     private void Multiply(Tensor x, in Product product, int index)
     {
@@ -160,6 +163,7 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, bool byte
     private void Tiles(Tensor x, InterleavedWeights weights, byte* matrix, float* bias, Tensor y)
     {
         InterleavedLayout layout = weights.Layout;
+        int parts = layout.Element == FloatElement.Half ? TileLayout.Parts : 1;
         TileProduct product = new()
         {
             Weights = matrix,
@@ -170,13 +174,14 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, bool byte
             Rows = weights.Rows,
             Cols = weights.Cols,
             Tokens = x.Rows,
-            X = Place(new ActivationForm(FormKind.Tiles), TileProduct.ActivationBytes(weights.Cols, x.Rows), out bool isPlaced),
+            X = Place(new ActivationForm(parts == 1 ? FormKind.Tiles : FormKind.TileParts), TileProduct.ActivationBytes(weights.Cols, x.Rows, parts), out bool isPlaced),
+            Parts = parts,
             Bias = bias,
             Y = (float*)y.Address,
             YStride = y.Stride,
         };
         product.Scratch = (byte*)_scratch.Require(product.ScratchBytes * team.Threads);
-        if (!isPlaced) team.Run(new TileJob(x, product.X), x.Rows, TokensPerChunk);
+        if (!isPlaced) team.Run(new TileJob(x, product.X, parts), x.Rows, TokensPerChunk);
         int perThread = (weights.Groups + team.Threads - 1) / team.Threads;
         team.Run(product, weights.Groups, Math.Min((perThread + 1) & -2, TileProduct.MaxGroups));
     }
@@ -289,17 +294,20 @@ internal sealed unsafe class MatMul(ThreadTeam team, ComputeMode mode, bool byte
         }
     }
 
-    private readonly struct TileJob(Tensor x, byte* tiles) : ITeamJob
+    private readonly struct TileJob(Tensor x, byte* tiles, int parts) : ITeamJob
     {
         private readonly Tensor _x = x;
         private readonly byte* _tiles = tiles;
+        private readonly int _parts = parts;
 
         public void Run(int from, int to, int worker)
         {
             for (int token = from; token < to; token++)
             {
-                byte* target = _tiles + (token / TileLayout.Rows * TileLayout.Bytes(_x.Cols)) + (token % TileLayout.Rows * 64);
-                TileActivations.Place((float*)_x.Address + ((nint)token * _x.Stride), _x.Cols, target);
+                float* values = (float*)_x.Address + ((nint)token * _x.Stride);
+                byte* target = _tiles + (token / TileLayout.Rows * _parts * TileLayout.Bytes(_x.Cols)) + (token % TileLayout.Rows * 64);
+                if (_parts == 1) TileActivations.Place(values, _x.Cols, target);
+                else TileActivations.PlaceParts(values, _x.Cols, target);
             }
         }
     }

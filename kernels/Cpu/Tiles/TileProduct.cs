@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu.Assembled;
+using Quern.Kernels.Cpu.Interleaved;
 
 namespace Quern.Kernels.Cpu.Tiles;
 
@@ -13,6 +14,9 @@ internal unsafe struct TileProduct : ITeamJob
 
     /// <summary>Columns of a pass: with <see cref="MaxGroups"/> a megabyte of tiles.</summary>
     private const int PassColumns = 2048;
+
+    /// <summary>Columns that every block is a part of.</summary>
+    private const int PartAlignment = 256;
 
     private const int PairTokens = 2 * TileLayout.Rows;
 
@@ -55,11 +59,17 @@ internal unsafe struct TileProduct : ITeamJob
     /// <summary>Memory of all workers, <see cref="ScratchBytes"/> each.</summary>
     public byte* Scratch;
 
+    /// <summary>Steps that stand for one on both sides: 1, or <see cref="TileLayout.Parts"/> for binary16 weights, which are more than bfloat16 numbers.</summary>
+    public int Parts;
+
     /// <summary>Bytes of a worker's decoded tiles.</summary>
-    public readonly long ScratchBytes => MaxGroups * TileLayout.Bytes(Math.Min(Cols, PassColumns));
+    public readonly long ScratchBytes => MaxGroups * Bytes(Math.Min(Cols, PartColumns));
+
+    // As many as whole steps of them fill a pass.
+    private readonly int PartColumns => PassColumns / Parts / PartAlignment * PartAlignment;
 
     /// <summary>Bytes of the activations of so many tokens: whole tiles.</summary>
-    public static long ActivationBytes(int cols, int tokens) => (tokens + TileLayout.Rows - 1) / TileLayout.Rows * TileLayout.Bytes(cols);
+    public static long ActivationBytes(int cols, int tokens, int parts) => (tokens + TileLayout.Rows - 1) / TileLayout.Rows * parts * TileLayout.Bytes(cols);
 
     public readonly void Run(int from, int to, int worker)
     {
@@ -69,9 +79,10 @@ internal unsafe struct TileProduct : ITeamJob
 
     private readonly void Stretch(int from, int to, byte* tiles)
     {
-        for (int k = 0; k < Cols; k += PassColumns)
+        int columns = PartColumns;
+        for (int k = 0; k < Cols; k += columns)
         {
-            Pass pass = new(from, to, k, Math.Min(PassColumns, Cols - k), tiles);
+            Pass pass = new(from, to, k, Math.Min(columns, Cols - k), tiles, Bytes(Math.Min(columns, Cols - k)));
             DecodeRows(in pass);
             for (int token = 0; token < Tokens; token += PairTokens) Multiply(in pass, token);
         }
@@ -91,7 +102,18 @@ internal unsafe struct TileProduct : ITeamJob
                 ColumnBytes = BlockBytes / BlockColumns,
                 BlockBytes = BlockBytes,
             };
-            Decode(&arguments);
+            if (Parts == 1) Decode(&arguments);
+            else DecodeParts(in arguments);
+        }
+    }
+
+    // Rounded numbers twice, and what rounding took off.
+    private static void DecodeParts(in TileDecodeArguments all)
+    {
+        for (long step = 0; step < all.Blocks; step++)
+        {
+            TileDecodeArguments arguments = all with { Weights = all.Weights + (step * all.BlockBytes), Blocks = 1, Tiles = all.Tiles + (step * TileLayout.Parts * TileLayout.TileBytes) };
+            TileFloatKernel.PlaceParts(FloatElement.Half, ref arguments);
         }
     }
 
@@ -145,13 +167,15 @@ internal unsafe struct TileProduct : ITeamJob
 
     private readonly TileProductArguments Arguments(in Pass pass, int token, int group, int turns) => new()
     {
-        Activations = X + (token / TileLayout.Rows * TileLayout.Bytes(Cols)) + TileLayout.Bytes(pass.Column),
-        ActivationBytes = TileLayout.Bytes(Cols),
+        Activations = X + (token / TileLayout.Rows * Bytes(Cols)) + Bytes(pass.Column),
+        ActivationBytes = Bytes(Cols),
         Weights = pass.Tiles(group),
-        WeightBytes = TileLayout.Bytes(pass.Columns),
-        Steps = pass.Columns / TileLayout.StepColumns,
+        WeightBytes = pass.GroupBytes,
+        Steps = Parts * pass.Columns / TileLayout.StepColumns,
         Turns = turns,
     };
+
+    private readonly long Bytes(int cols) => Parts * TileLayout.Bytes(cols);
 
     private readonly void AddBias(int from, int to)
     {
@@ -163,10 +187,11 @@ internal unsafe struct TileProduct : ITeamJob
     }
 
     /// <summary>Some columns of some groups, and where they are decoded to.</summary>
-    private readonly struct Pass(int from, int to, int column, int columns, byte* tiles)
+    private readonly struct Pass(int from, int to, int column, int columns, byte* tiles, long groupBytes)
     {
         public readonly int From = from, To = to, Column = column, Columns = columns;
+        public readonly long GroupBytes = groupBytes;
 
-        public byte* Tiles(int group) => tiles + ((group - From) * TileLayout.Bytes(Columns));
+        public byte* Tiles(int group) => tiles + ((group - From) * GroupBytes);
     }
 }

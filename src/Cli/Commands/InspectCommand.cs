@@ -3,6 +3,7 @@ using Quern.Cli.Options;
 using Quern.Cli.Output;
 using Quern.Engine;
 using Quern.Gguf;
+using Quern.Kernels.Cpu;
 using Quern.Models;
 
 namespace Quern.Cli.Commands;
@@ -114,7 +115,7 @@ internal static class InspectCommand
         MachineInfo machine = MachineInfo.Read();
         MachineReport report = new(
             CommandLine.Version, machine.Processor, machine.OperatingSystem, machine.Runtime, machine.LogicalProcessors, machine.PhysicalCores,
-            MachineInfo.CoreCount, Name(machine.Tier), Name(machine.DetectedTier), machine.MemoryBytes);
+            MachineInfo.CoreCount, Isa.Name, Name(machine.DetectedTier), machine.MemoryBytes);
         if (json)
         {
             JsonOutput.Write(terminal, report, shapes => shapes.MachineReport);
@@ -124,7 +125,7 @@ internal static class InspectCommand
         TextTable table = new(false, false);
         table.Add("quern", report.Version);
         table.Add("processor", report.Processor);
-        table.Add("instruction set", report.InstructionSet + (machine.Tier == machine.DetectedTier ? "" : $" (lowered from {report.DetectedInstructionSet} by QUERN_ISA)"));
+        table.Add("instruction set", report.InstructionSet + (machine.Tier == machine.DetectedTier ? "" : $" ({(machine.Tier < machine.DetectedTier ? "lowered" : "raised")} from {report.DetectedInstructionSet} by QUERN_ISA)"));
         table.Add("threads", $"{report.DefaultThreads} by default; {report.PhysicalCores} cores, {report.LogicalProcessors} hardware threads");
         table.Add("memory", Units.Bytes(report.MemoryBytes));
         table.Add("system", report.OperatingSystem);

@@ -88,8 +88,12 @@ internal sealed class ModelArguments
             if (!except.Contains(option)) command.Add(option);
     }
 
+    /// <exception cref="UsageException">Two options do not go together.</exception>
     public ModelOptions Read(ParseResult result)
     {
+        bool isInt8 = result.GetValue(Prompt) == Int8Prompt;
+        foreach ((Option option, bool isGiven) in new (Option, bool)[] { (Exact, result.GetValue(Exact)), (NoRepack, result.GetValue(NoRepack)), (Device, result.GetValue(Device) is not (null or "cpu")) })
+            if (isInt8 && isGiven) throw new UsageException($"{Prompt.Name} {Int8Prompt} and {option.Name} exclude each other");
         (KvType Keys, KvType Values)? types = result.GetValue(KvTypeName) is { } text ? KvTypes(text) : null;
         return new ModelOptions
         {
@@ -99,7 +103,7 @@ internal sealed class ModelArguments
             KvType = types?.Keys,
             ValueType = types?.Values,
             Exact = result.GetValue(Exact),
-            Int8Prompts = result.GetValue(Prompt) == Int8Prompt,
+            Int8Prompts = isInt8,
             Repack = !result.GetValue(NoRepack),
             PreTokenizer = result.GetValue(PreTokenizer),
             Device = GpuOption.DeviceOf(result.GetValue(Device), result.GetValue(GpuLayers)),

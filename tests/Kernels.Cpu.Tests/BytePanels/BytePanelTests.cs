@@ -118,7 +118,7 @@ public sealed unsafe class BytePanelTests : IDisposable
         for (int turns = 1; turns <= 3; turns++)
         {
             int tokens = turns * BytePanelProduct.TurnTokens;
-            using GuardedMemory panel = new(BytePanelLayout.PanelBytes), rowScales = new(64 * sizeof(float)), codes = new(tokens * 256), scales = new(tokens * sizeof(float));
+            using GuardedMemory panel = new(BytePanelLayout.PanelBytes), rowScales = new(64 * sizeof(float)), codes = new(tokens * 256), sums = new(4096), scales = new(tokens * sizeof(float));
             using GuardedMemory corrections = new(tokens * sizeof(int)), y = new(tokens * 64 * sizeof(float));
             random.NextBytes(panel.Span);
             random.NextBytes(codes.Span);
@@ -127,6 +127,7 @@ public sealed unsafe class BytePanelTests : IDisposable
                 // The largest sums that there are.
                 panel.Span.Fill(0xff);
                 codes.Span.Fill(0x81);
+                if (BytePanelProduct.Offset == 0) panel.Span.Fill(0x81);
             }
 
             for (int i = 0; i < 64; i++) ((float*)rowScales.Start)[i] = random.NextSingle();
@@ -149,6 +150,7 @@ public sealed unsafe class BytePanelTests : IDisposable
                 Corrections = (int*)corrections.Start,
                 Steps = steps,
                 Turns = turns,
+                TileSums = (int*)sums.Start,
             };
             fixed (float* reference = expected)
             {
@@ -157,7 +159,7 @@ public sealed unsafe class BytePanelTests : IDisposable
             }
 
             arguments.Y = (float*)y.Start;
-            ((delegate* unmanaged<BytePanelArguments*, void>)BytePanelKernel.Find())(&arguments);
+            ((delegate* unmanaged<BytePanelArguments*, void>)BytePanelProduct.Kernel)(&arguments);
             Assert.Equal(expected, new Span<float>((float*)y.Start, tokens * 64).ToArray());
         }
     }
