@@ -8,6 +8,12 @@ public sealed record ModelOptions
     /// <summary>Threads that compute, the caller's included; null for one a core.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>
+    /// The processors that threads stay on, one for each thread, or null to leave that to the system. The first is for the calling thread, which is the program's own and is not moved. Weights are laid out by all threads, so
+    /// where processors of several memory nodes are given, the nodes share them evenly.
+    /// </summary>
+    public IReadOnlyList<int>? Processors { get; init; }
+
     /// <summary>True to keep activations and products in binary32: slower, and equal to a reference to its last digits.</summary>
     public bool Exact { get; init; }
 
@@ -65,6 +71,9 @@ public sealed record ModelOptions
     internal void Validate()
     {
         Positive(Threads, nameof(Threads));
+        if (Processors is { } processors && processors.Count != (Threads ?? processors.Count))
+            throw new ArgumentException($"{nameof(Processors)} has {processors.Count} for {Threads} threads; expected as many", nameof(Processors));
+        if (Processors is { Count: 0 }) throw new ArgumentException($"{nameof(Processors)} is empty; expected at least one", nameof(Processors));
         Positive(ContextLength, nameof(ContextLength));
         Positive(CacheTokens, nameof(CacheTokens));
         Positive(BatchTokens, nameof(BatchTokens));

@@ -17,6 +17,7 @@ public sealed partial class QuernModel
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, or no model that Quern can run; the message says where and why.</exception>
     /// <exception cref="NotSupportedException">The tokenizer or the architecture is not known, or the processor lacks what an option needs; the message names it and what is there.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or does not go with another; the message names it.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static QuernModel Load(
         string path, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
@@ -26,7 +27,17 @@ public sealed partial class QuernModel
         options.Validate();
         long start = Stopwatch.GetTimestamp();
         GgufFile file = GgufFile.Open(path);
-        ThreadTeam team = new(options.Threads ?? MachineInfo.CoreCount);
+        ThreadTeam team;
+        try
+        {
+            team = new ThreadTeam(options.Processors?.Count ?? options.Threads ?? MachineInfo.CoreCount, options.Processors);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+
         QuernModel model = Load(file, options, BackendOf(file, options, team, team), team, team.Threads, progress, cancellation);
         model.LoadTime = Stopwatch.GetElapsedTime(start);
         return model;

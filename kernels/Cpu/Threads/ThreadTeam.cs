@@ -30,24 +30,52 @@ public sealed unsafe class ThreadTeam : IDisposable
     private bool _disposed;
 
     /// <param name="threads">Number of threads, the caller included.</param>
-    public ThreadTeam(int threads)
+    /// <param name="processors">
+    /// [threads] the processor that each thread stays on, or null to leave that to the system. The first is the caller's, which is not the team's to move: as the others stay on theirs, the system finds it the one that is left.
+    /// </param>
+    /// <exception cref="ArgumentException">There are not as many processors as threads, or the system refuses one.</exception>
+    /// <exception cref="PlatformNotSupportedException">Processors are given, and this is neither Linux nor Windows.</exception>
+    public ThreadTeam(int threads, IReadOnlyList<int>? processors = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
+        if (processors is not null) Check(processors, threads);
         _state = (State*)NativeMemory.AlignedAlloc((nuint)sizeof(State), 128);
         *_state = default;
         _state->Ticket = Closed;
         _threads = new Thread[threads - 1];
         _wake = new AutoResetEvent[threads - 1];
         _parked = new int[threads * FlagStride];
+        using CountdownEvent begun = new(threads);
+        ArgumentException? refused = null;
         for (int i = 0; i < _threads.Length; i++)
         {
             int worker = i + 1;
             _wake[i] = new AutoResetEvent(false);
-            _threads[i] = new Thread(() => Serve(worker)) { IsBackground = true, Name = $"quern {worker}" };
+            _threads[i] = new Thread(() => Begin(worker)) { IsBackground = true, Name = $"quern {worker}" };
         }
 
         foreach (Thread thread in _threads) thread.Start();
+        begun.Signal();
+        begun.Wait();
+        if (refused is null) return;
+        Dispose();
+        throw refused;
+
+        void Begin(int worker)
+        {
+            try
+            {
+                if (processors is not null) ThreadPlace.Keep(processors[worker]);
+            }
+            catch (ArgumentException e)
+            {
+                refused = e;
+            }
+
+            begun.Signal();
+            Serve(worker);
+        }
     }
 
     /// <summary>Number of threads, the caller included.</summary>
@@ -106,6 +134,14 @@ public sealed unsafe class ThreadTeam : IDisposable
         foreach (Thread thread in _threads) thread.Join();
         foreach (AutoResetEvent wake in _wake) wake.Dispose();
         NativeMemory.AlignedFree(_state);
+    }
+
+    private static void Check(IReadOnlyList<int> processors, int threads)
+    {
+        if (!ThreadPlace.IsKnown) throw new PlatformNotSupportedException("threads are kept on processors on Linux and Windows only");
+        if (processors.Count != threads) throw new ArgumentException($"there are {processors.Count} processors for {threads} threads; expected as many", nameof(processors));
+        foreach (int processor in processors)
+            if (processor is < 0 or >= ThreadPlace.MostProcessors) throw new ArgumentException($"a processor is {processor}; expected 0 to {ThreadPlace.MostProcessors - 1}", nameof(processors));
     }
 
     private static void Invoke<TJob>(void* job, int from, int to, int worker)

@@ -45,7 +45,8 @@ internal static class BenchCommand
             };
             try
             {
-                foreach (int count in result.GetRequiredValue(threads))
+                int[] counts = options.Processors is { } processors && result.GetResult(threads) is null or { Implicit: true } ? [processors.Count] : result.GetRequiredValue(threads);
+                foreach (int count in counts)
                     Measure(terminal, path, options with { Threads = count }, tests, result.GetValue(repetitions), writer);
             }
             catch (OperationCanceledException)

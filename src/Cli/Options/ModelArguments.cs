@@ -19,6 +19,12 @@ internal sealed class ModelArguments
 
     public Option<int?> Threads { get; } = new("--threads", "-t") { Description = $"Threads that compute [default: {MachineInfo.CoreCount}].", HelpName = "N" };
 
+    public Option<string?> Processors { get; } = new("--cpus")
+    {
+        Description = "Processors that threads stay on, one a thread, as in 0-3,8 [default: where the system puts them].",
+        HelpName = "LIST",
+    };
+
     public Option<int?> Context { get; } = new("--ctx-size", "-c")
     {
         Description = $"Tokens that fit in the context [default: what the model was trained with, at most {ModelOptions.DefaultContextLength}].",
@@ -72,6 +78,11 @@ internal sealed class ModelArguments
             if (result.GetValueOrDefault<string?>() is { } text && text is not ("all" or "auto") && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
                 result.AddError($"--gpu-layers is '{text}'; expected a number, all or auto");
         });
+        Processors.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } text && MachineInfo.ParseProcessors(text) is null)
+                result.AddError($"--cpus is '{text}'; expected numbers and ranges of processors with commas between, as in 0-3,8");
+        });
         KvTypeName.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string?>() is { } text && KvTypes(text) is null)
@@ -84,7 +95,7 @@ internal sealed class ModelArguments
     /// <summary>Adds the options to a command, except those that it has in a form of its own.</summary>
     public void AddTo(Command command, params Option[] except)
     {
-        foreach (Option option in new Option[] { Path, Threads, Context, Batch, KvTypeName, Exact, Prompt, NoRepack, PreTokenizer, Device, GpuLayers })
+        foreach (Option option in new Option[] { Path, Threads, Processors, Context, Batch, KvTypeName, Exact, Prompt, NoRepack, PreTokenizer, Device, GpuLayers })
             if (!except.Contains(option)) command.Add(option);
     }
 
@@ -98,6 +109,7 @@ internal sealed class ModelArguments
         return new ModelOptions
         {
             Threads = Has(result, Threads) ? result.GetValue(Threads) : null,
+            Processors = result.GetValue(Processors) is { } list ? MachineInfo.ParseProcessors(list) : null,
             ContextLength = Has(result, Context) ? result.GetValue(Context) : null,
             BatchTokens = result.GetValue(Batch),
             KvType = types?.Keys,

@@ -16,6 +16,7 @@ namespace Quern.Engine;
 public sealed record MachineInfo(
     string Processor, string OperatingSystem, string Runtime, int LogicalProcessors, int PhysicalCores, IsaTier Tier, IsaTier DetectedTier, long MemoryBytes)
 {
+    private const int MostProcessors = 8192;
     private static readonly Lazy<int> Cores = new(() => Math.Clamp(CountCores() ?? Environment.ProcessorCount, 1, Environment.ProcessorCount));
 
     /// <summary>Cores of which this process may use at least one thread. Two threads of a core share its multipliers and gain nothing here.</summary>
@@ -34,7 +35,7 @@ public sealed record MachineInfo(
     {
         if (FirstLine("/proc/self/status", "Cpus_allowed_list") is not { } allowed) return null;
         HashSet<string> cores = [];
-        foreach (int processor in ParseList(allowed))
+        foreach (int processor in ParseProcessors(allowed) ?? [])
         {
             string path = string.Create(CultureInfo.InvariantCulture, $"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list");
             if (ReadText(path) is not { } siblings) return null;
@@ -44,16 +45,21 @@ public sealed record MachineInfo(
         return cores.Count;
     }
 
-    /// <summary>The numbers of a list such as <c>0-3,8</c>.</summary>
-    internal static IEnumerable<int> ParseList(string text)
+    /// <summary>The numbers of a list such as <c>0-3,8</c>, in its order; null where it is no such list, or one of the same number twice.</summary>
+    public static IReadOnlyList<int>? ParseProcessors(string text)
     {
-        foreach (string range in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        ArgumentNullException.ThrowIfNull(text);
+        List<int> numbers = [];
+        foreach (string range in text.Split(',', StringSplitOptions.TrimEntries))
         {
             string[] ends = range.Split('-');
-            int first = int.Parse(ends[0], CultureInfo.InvariantCulture);
-            int last = int.Parse(ends[^1], CultureInfo.InvariantCulture);
-            for (int i = first; i <= last; i++) yield return i;
+            if (ends.Length > 2 || !Number(ends[0], out int first) || !Number(ends[^1], out int last) || last < first || last - first >= MostProcessors) return null;
+            numbers.AddRange(Enumerable.Range(first, last - first + 1));
         }
+
+        return numbers.Distinct().Count() == numbers.Count ? numbers : null;
+
+        static bool Number(string text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
     private static string? FirstLine(string path, string key)

@@ -30,6 +30,18 @@ public sealed class BenchTests : IDisposable
     }
 
     [Fact]
+    public void Threads_stay_on_processors_that_are_given()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        string allowed = File.ReadLines("/proc/self/status").Single(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split(':')[1].Trim();
+        string first = allowed.Split(',', '-')[0];
+        Assert.Contains("\"threads\": 1", Run("-p", "8", "-n", "0", "--cpus", first, "-o", "json").Out, StringComparison.Ordinal);
+        Run("-p", "8", "-n", "0", "--cpus", first, "-t", "2").AssertFails(1, "Processors has 1 for 2 threads");
+        Run("--cpus", "1-0").AssertFails(2, "--cpus is '1-0'");
+        Run("--cpus", $"{first},8000").AssertFails(1, "processor 8000");
+    }
+
+    [Fact]
     public void Markdown_is_a_table_with_a_row_for_each_test()
     {
         QuernProcess quern = Run("-p", "8,16", "-n", "4", "-d", "0,5", "-t", "1,2");

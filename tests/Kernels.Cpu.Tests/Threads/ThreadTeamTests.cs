@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Quern.Kernels.Cpu.Tests.Threads;
@@ -74,6 +76,41 @@ public sealed unsafe class ThreadTeamTests
         ThreadTeam team = new(2);
         team.Dispose();
         Assert.Throws<ObjectDisposedException>(() => team.Run(new CountJob(null), 10, 1));
+    }
+
+    [Fact]
+    public void ThreadsStayOnTheirProcessors()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        int processor = int.Parse(Allowed("self").Split(',', '-')[^1], CultureInfo.InvariantCulture);
+        string caller = Allowed("thread-self");
+        using ThreadTeam team = new(3, [0, processor, processor]);
+        PlaceJob.Seen.Clear();
+        for (int i = 0; i < 1000 && PlaceJob.Seen.Count < 3; i++) team.Run(default(PlaceJob), 3, 1);
+        Assert.Equal([caller, $"{processor}", $"{processor}"], PlaceJob.Seen.OrderBy(seen => seen.Key).Select(seen => seen.Value));
+    }
+
+    [Fact]
+    public void ProcessorsThatThereAreNotAreRefused()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        Assert.Contains("processor 8000", Assert.Throws<ArgumentException>(() => new ThreadTeam(2, [0, 8000])).Message, StringComparison.Ordinal);
+        Assert.Contains("8192", Assert.Throws<ArgumentException>(() => new ThreadTeam(2, [0, 8192])).Message, StringComparison.Ordinal);
+        Assert.Contains("1 processors for 2 threads", Assert.Throws<ArgumentException>(() => new ThreadTeam(2, [0])).Message, StringComparison.Ordinal);
+    }
+
+    private static string Allowed(string thread) =>
+        File.ReadLines($"/proc/{thread}/status").Single(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split(':')[1].Trim();
+
+    private readonly struct PlaceJob : ITeamJob
+    {
+        public static ConcurrentDictionary<int, string> Seen { get; } = [];
+
+        public void Run(int from, int to, int worker)
+        {
+            Seen[worker] = Allowed("thread-self");
+            Thread.Sleep(1); // so that the others get something to do
+        }
     }
 
     private readonly struct CountJob(int* counts) : ITeamJob
