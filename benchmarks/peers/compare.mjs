@@ -2,11 +2,11 @@
 // Quern beside llama.cpp on the same files, same threads, same prompt and token counts, in one run: the two alternate, so that whatever else the machine does
 // meets both. Prints medians (minimum–maximum), the ratio of the medians, and the machine's own limits, as a Markdown table. Tokens are measured behind the prompt.
 //
-//   node benchmarks/peers/compare.mjs MODEL.gguf… [-p 512] [-n 64] [-s 1] [-t 2] [-r 5] [--without sapphirerapids,zen4] [--folder DIR]
+//   node benchmarks/peers/compare.mjs MODEL.gguf… [-p 512] [-n 64] [-s 1] [-t 2] [-r 5] [--without sapphirerapids,zen4] [--folder DIR] [--int8]
 //
 // With -s 16 sixteen sequences generate at once behind prompts of -p tokens each, and only their speed together is compared.
 // Models come from tools/ModelMaker (random weights time like trained ones). llama.cpp comes from npm's node-llama-cpp, installed into --folder (a folder beside the
-// system's temporary files by default); --without removes back ends from that copy, so that llama.cpp falls back to the next: without sapphirerapids it has no AMX.
+// system's temporary files by default); --int8 has Quern read prompts with `--prompt int8` too, and says how far off that is; --without removes back ends from that copy, so that llama.cpp falls back to the next: without sapphirerapids it has no AMX.
 // Quern must be built: dotnet build Runtime.sln -c Release.
 import {execFileSync} from "node:child_process";
 import {existsSync, mkdirSync, readdirSync, rmSync, statSync} from "node:fs";
@@ -17,6 +17,10 @@ import {cpus, tmpdir} from "node:os";
 const here = dirname(fileURLToPath(import.meta.url)), root = resolve(here, "../..");
 const options = {p: "512", n: "64", s: "1", t: "2", r: "5", without: "", folder: join(tmpdir(), "quern-peer")}, models = [];
 for (let i = 2; i < process.argv.length; i++) {
+  if (process.argv[i] === "--int8") {
+    options.int8 = true;
+    continue;
+  }
   const name = process.argv[i].match(/^--?(p|n|s|t|r|without|folder)$/)?.[1];
   if (name) options[name] = process.argv[++i];
   else models.push(process.argv[i]);
@@ -43,16 +47,21 @@ const limits = () => JSON.parse(run("dotnet", [bench, "limits", options.t]));
 const before = limits(), rows = [], alone = options.s === "1";
 let peerVersion = "", system = "";
 for (const model of models) {
-  const pp = {quern: [], peer: []}, tg = {quern: [], peer: []};
+  const pp = {quern: [], int8: [], peer: []}, tg = {quern: [], peer: []};
   for (let round = 0; round < +options.r; round++) {
     console.error(`${basename(model)}: round ${round + 1} of ${options.r}`);
     const peer = JSON.parse(run("node", [join(here, "peer.mjs"), resolve(model), options.p, options.n, options.t, options.s], {PEER_FOLDER: options.folder}).trim().split("\n").at(-1));
     [peerVersion, system] = [peer.version, peer.system];
     pp.peer.push(peer.pp);
     tg.peer.push(peer.tg);
-    const own = (...args) => JSON.parse(run("dotnet", [quern, "bench", "-m", model, "-t", options.t, "-r", "1", "-o", "json", ...args]))[0].median_ts;
-    if (alone) pp.quern.push(own("-p", options.p, "-n", "0"));
-    tg.quern.push(own("-p", "0", "-n", options.n, "-d", options.p, "-s", options.s));
+    const own = (...args) => JSON.parse(run("dotnet", [quern, "bench", "-m", model, "-t", options.t, "-r", "1", "-o", "json", ...args]))[0];
+    if (alone) pp.quern.push(own("-p", options.p, "-n", "0").median_ts);
+    if (alone && options.int8) {
+      const rounded = own("-p", options.p, "-n", "0", "--prompt", "int8");
+      pp.int8.push(rounded.median_ts);
+      pp.error = rounded.prompt_error;
+    }
+    tg.quern.push(own("-p", "0", "-n", options.n, "-d", options.p, "-s", options.s).median_ts);
   }
   rows.push({model, bytes: statSync(model).size, pp, tg});
 }
@@ -65,5 +74,6 @@ console.log(`| model | test | Quern | llama.cpp | Quern / llama.cpp | Quern's sh
 console.log(`| --- | --- | ---: | ---: | ---: | ---: |`);
 for (const {model, bytes, pp, tg} of rows) {
   if (alone) console.log(`| ${basename(model)} | prompt ${options.p} | ${show(pp.quern, 1)} | ${show(pp.peer, 1)} | ${(median(pp.quern) / median(pp.peer)).toFixed(2)} | |`);
+  if (pp.int8.length) console.log(`| ${basename(model)} | prompt ${options.p}, int8 (off by ${(100 * pp.error).toFixed(2)} %) | ${show(pp.int8, 1)} | ${show(pp.peer, 1)} | ${(median(pp.int8) / median(pp.peer)).toFixed(2)} | |`);
   console.log(`| ${basename(model)} | ${alone ? "one token" : `a token of ${options.s}`} | ${show(tg.quern, 2)} | ${show(tg.peer, 2)} | ${(median(tg.quern) / median(tg.peer)).toFixed(2)} | ${Math.round(median(tg.quern) / +options.s * bytes / 1e9 / read * 100)} % |`);
 }
