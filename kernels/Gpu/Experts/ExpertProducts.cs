@@ -44,7 +44,7 @@ internal static class ExpertProducts<TRow>
         if (start >= a.Weights.Rows) return;
         int expert = memory.Ints[(a.Experts >> 2) + pair], pieces = row.Pieces(a.Weights), source = pair / a.PairsOfRow;
         long first = (((long)expert * a.Weights.Rows) + start) * pieces, second = start + 1 < a.Weights.Rows ? first + pieces : first;
-        GemvArguments x = new(source + 1, a.X, a.Quants, a.Scales, default, default, default);
+        GemvArguments x = new(source + 1, a.X, a.Quants, a.Scales, default, default, default, new GemvHeads(1, 0, 0));
         float one = 0, two = 0;
         for (int piece = lane; piece < pieces; piece += 32)
         {

@@ -80,7 +80,7 @@ internal readonly struct BlockRow<T> : IGemvRow
 
     public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces)
     {
-        long place = ((long)token * pieces) + piece;
+        long place = ((long)token * a.Heads.Count * pieces) + piece;
         return new ActivationAddress { A = memory.Address + (ulong)(a.Quants + (place * 32)), B = memory.Address + (ulong)(a.Scales + (place * 8)) };
     }
 

@@ -5,7 +5,7 @@ namespace Quern.Kernels.Gpu.MatMul;
 
 /// <summary>
 /// <c>y = x Wᵀ + bias</c> for one token: as fast as memory gives the weights. A warp computes two rows; its lanes take two pieces of each at once, so that each load of the warp is 512 bytes
-/// on end, and read the next ones before they multiply those in hand. Grid: pairs of rows over warps of a group.
+/// on end, and read the next ones before they multiply those in hand. Grid: (pairs of rows over warps of a group, heads).
 /// </summary>
 internal static class TokenGemv<TRow>
     where TRow : unmanaged, IGemvRow
@@ -18,6 +18,7 @@ internal static class TokenGemv<TRow>
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         TRow row = default;
+        a = a.At(0, Grid.IdxY);
         int lane = Group.IdxX & 31;
         GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
         GemvPart part = place.Part;

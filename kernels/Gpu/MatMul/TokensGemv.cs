@@ -4,8 +4,8 @@ using Quern.Kernels.Gpu.Weights;
 namespace Quern.Kernels.Gpu.MatMul;
 
 /// <summary>
-/// <c>y = x Wᵀ + bias</c> for two to eight tokens, weights read once. A warp computes two rows; its lanes take pieces in turn, so that each load of the warp is 512 bytes on end.
-/// Grid: pairs of rows over warps of a group.
+/// <c>y = x Wᵀ + bias</c> for two to eight tokens, weights read once; for more, once for each eight. A warp computes two rows; its lanes take pieces in turn, so that each load of the warp is 512 bytes on end.
+/// Grid: (pairs of rows over warps of a group, tokens in eights × heads).
 /// </summary>
 internal static class TokensGemv<TRow, TTokens>
     where TRow : unmanaged, IGemvRow
@@ -18,6 +18,8 @@ internal static class TokensGemv<TRow, TTokens>
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         TRow row = default;
+        int eight = Grid.IdxY / a.Heads.Count;
+        a = a.At(eight * default(TTokens).Count, Grid.IdxY - (eight * a.Heads.Count));
         GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
         GemvPart part = place.Part;
         if (place.Row >= part.Weights.Rows) return;

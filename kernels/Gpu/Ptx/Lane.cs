@@ -239,6 +239,19 @@ internal static class Lane
         return IntrinsicMath.Max(value, Warp.ShuffleXor(value, 1));
     }
 
+    /// <summary>Sum over the lanes up to this one.</summary>
+    public static int WarpSumUpTo(int value)
+    {
+        int lane = Group.IdxX & 31;
+        for (int apart = 1; apart < 32; apart *= 2)
+        {
+            int before = Warp.ShuffleUp(value, apart);
+            value += lane >= apart ? before : 0;
+        }
+
+        return value;
+    }
+
     /// <summary>binary16 to binary32.</summary>
     public static float FromHalf(uint bits)
     {
