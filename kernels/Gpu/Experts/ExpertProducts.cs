@@ -50,8 +50,8 @@ internal static class ExpertProducts<TRow>
         {
             RawBlock w0 = row.Read(memory, row.At(memory, a.Weights, first + piece), 0), w1 = row.Read(memory, row.At(memory, a.Weights, second + piece), 0);
             GemvActivations b = row.Read(memory, row.Activations(memory, x, source, piece, pieces), 0);
-            one += row.Dot(w0, b, piece);
-            two += row.Dot(w1, b, piece);
+            one += row.Dot(w0, b);
+            two += row.Dot(w1, b);
         }
 
         one = Lane.WarpSum(one);

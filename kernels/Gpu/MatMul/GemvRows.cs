@@ -17,6 +17,12 @@ internal struct GemvActivations
 
     /// <summary>Sum of the first sixteen bytes in the lower half, of the last in the upper.</summary>
     public int Sums;
+
+    /// <summary>Sum of bytes 0…15.</summary>
+    public readonly int LowerSum => (Sums << 16) >> 16;
+
+    /// <summary>Sum of bytes 16…31.</summary>
+    public readonly int UpperSum => Sums >> 16;
 }
 
 /// <summary>Addresses of a token's activations for a piece.</summary>
@@ -63,7 +69,7 @@ internal interface IGemvRow
     GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead);
 
     /// <summary>The product of a piece and activations.</summary>
-    float Dot(RawBlock raw, GemvActivations x, int piece);
+    float Dot(RawBlock raw, GemvActivations x);
 }
 
 /// <summary>A row of a block format and activations in bytes: a piece is a block of 32.</summary>
@@ -86,41 +92,19 @@ internal readonly struct BlockRow<T> : IGemvRow
 
     public ActivationAddress Next(ActivationAddress x) => new() { A = x.A + 2048, B = x.B + 512 };
 
-    public GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead) => new()
+    public GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead)
     {
-        Low = Lane.Load16(memory, x.A + (1024UL * (uint)ahead)),
-        High = Lane.Load16(memory, x.A + 16 + (1024UL * (uint)ahead)),
-        D = Interop.IntAsFloat(Lane.Word(memory, x.B + (256UL * (uint)ahead))),
-        Sums = (int)Lane.Word(memory, x.B + 4 + (256UL * (uint)ahead)),
-    };
-
-    public float Dot(RawBlock raw, GemvActivations x, int piece)
-    {
-        BlockCodes w = default(T).Quick(raw, piece);
-        int low = Lane.Dp4a(w.C3, x.Low.W, Lane.Dp4a(w.C2, x.Low.Z, Lane.Dp4a(w.C1, x.Low.Y, Lane.Dp4a(w.C0, x.Low.X, 0)))), sums = ((x.Sums << 16) >> 16) + (x.Sums >> 16);
-        if (default(T).HasQuickCodes)
+        Uint2 scale = Lane.Load8(memory, x.B + (256UL * (uint)ahead));
+        return new GemvActivations
         {
-            int upper = Lane.Dp4aUnsigned(w.C7, x.High.W, Lane.Dp4aUnsigned(w.C6, x.High.Z, Lane.Dp4aUnsigned(w.C5, x.High.Y, Lane.Dp4aUnsigned(w.C4, x.High.X, 16 * low))));
-            float sixteen = w.Scale * upper;
-            if (default(T).HasMinimum) sixteen -= w.Minimum * (16 * sums);
-            return x.D * 0.0625f * sixteen;
-        }
-
-        float product;
-        if (default(T).HasTwoScales)
-        {
-            int high = Lane.Dp4a(w.C7, x.High.W, Lane.Dp4a(w.C6, x.High.Z, Lane.Dp4a(w.C5, x.High.Y, Lane.Dp4a(w.C4, x.High.X, 0))));
-            product = (w.Scale * low) + (w.UpperScale * high);
-        }
-        else
-        {
-            int all = Lane.Dp4a(w.C7, x.High.W, Lane.Dp4a(w.C6, x.High.Z, Lane.Dp4a(w.C5, x.High.Y, Lane.Dp4a(w.C4, x.High.X, low))));
-            product = w.Scale * all;
-        }
-
-        if (default(T).HasMinimum) product -= w.Minimum * sums;
-        return x.D * product;
+            Low = Lane.Load16(memory, x.A + (1024UL * (uint)ahead)),
+            High = Lane.Load16(memory, x.A + 16 + (1024UL * (uint)ahead)),
+            D = Interop.IntAsFloat(scale.X),
+            Sums = (int)scale.Y,
+        };
     }
+
+    public float Dot(RawBlock raw, GemvActivations x) => default(T).Dot(raw, x);
 }
 
 /// <summary>A row of floating-point weights and activations in binary32: a piece is 16 bytes of weights.</summary>
@@ -147,7 +131,7 @@ internal readonly struct FloatRow<T> : IGemvRow
         return new GemvActivations { Low = Lane.Load16(memory, place), High = Lane.Load16(memory, place + 16) };
     }
 
-    public float Dot(RawBlock raw, GemvActivations activations, int piece)
+    public float Dot(RawBlock raw, GemvActivations activations)
     {
         Float8 w = default(T).Decode(raw.A), x = Float8.OfBits(activations.Low, activations.High);
         float sum = (w.V0 * x.V0) + (w.V1 * x.V1) + (w.V2 * x.V2) + (w.V3 * x.V3);

@@ -48,8 +48,8 @@ internal static class TokenGemv<TRow>
 
             // Reads stay above it, so that they are under way while the pieces in hand are multiplied.
             Warp.Barrier();
-            Add(ref s0, ref s1, row, a0, a1, x0, lane, left > 0);
-            Add(ref s0, ref s1, row, a2, a3, x1, lane, left > 32);
+            Add(ref s0, ref s1, row, a0, a1, x0, left > 0);
+            Add(ref s0, ref s1, row, a2, a3, x1, left > 32);
             pieces -= 64;
             left -= 64;
             if (pieces <= 0) break;
@@ -59,8 +59,8 @@ internal static class TokenGemv<TRow>
             r1 = row.Next(r1);
             if (pieces > 64) (a0, a1, a2, a3) = (row.Read(memory, r0, 0), row.Read(memory, r1, 0), row.Read(memory, r0, 1), row.Read(memory, r1, 1));
             Warp.Barrier();
-            Add(ref s0, ref s1, row, b0, b1, x2, lane, left > 0);
-            Add(ref s0, ref s1, row, b2, b3, x3, lane, left > 32);
+            Add(ref s0, ref s1, row, b0, b1, x2, left > 0);
+            Add(ref s0, ref s1, row, b2, b3, x3, left > 32);
             pieces -= 64;
             left -= 64;
             if (pieces <= 0) break;
@@ -81,9 +81,9 @@ internal static class TokenGemv<TRow>
     }
 
     // A piece of both rows, if they have it. It is multiplied all the same: with branches between them products would not be mixed.
-    private static void Add(ref float s0, ref float s1, TRow row, RawBlock w0, RawBlock w1, GemvActivations x, int lane, bool isPiece)
+    private static void Add(ref float s0, ref float s1, TRow row, RawBlock w0, RawBlock w1, GemvActivations x, bool isPiece)
     {
-        float first = row.Dot(w0, x, lane), second = row.Dot(w1, x, lane);
+        float first = row.Dot(w0, x), second = row.Dot(w1, x);
         s0 += isPiece ? first : 0f;
         s1 += isPiece ? second : 0f;
     }

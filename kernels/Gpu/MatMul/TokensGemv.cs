@@ -30,39 +30,39 @@ internal static class TokensGemv<TRow, TTokens>
         {
             RawBlock w0 = row.Read(memory, row.At(memory, part.Weights, first + piece), 0), w1 = row.Read(memory, row.At(memory, part.Weights, second + piece), 0);
             GemvActivations x = row.Read(memory, row.Activations(memory, a, 0, piece, pieces), 0);
-            sums.A0 += row.Dot(w0, x, piece);
-            sums.B0 += row.Dot(w1, x, piece);
+            sums.A0 += row.Dot(w0, x);
+            sums.B0 += row.Dot(w1, x);
             if (default(TTokens).Count > 1)
             {
                 x = row.Read(memory, row.Activations(memory, a, Token(a, 1), piece, pieces), 0);
-                sums.A1 += row.Dot(w0, x, piece);
-                sums.B1 += row.Dot(w1, x, piece);
+                sums.A1 += row.Dot(w0, x);
+                sums.B1 += row.Dot(w1, x);
             }
 
             if (default(TTokens).Count > 2)
             {
                 x = row.Read(memory, row.Activations(memory, a, Token(a, 2), piece, pieces), 0);
-                sums.A2 += row.Dot(w0, x, piece);
-                sums.B2 += row.Dot(w1, x, piece);
+                sums.A2 += row.Dot(w0, x);
+                sums.B2 += row.Dot(w1, x);
                 x = row.Read(memory, row.Activations(memory, a, Token(a, 3), piece, pieces), 0);
-                sums.A3 += row.Dot(w0, x, piece);
-                sums.B3 += row.Dot(w1, x, piece);
+                sums.A3 += row.Dot(w0, x);
+                sums.B3 += row.Dot(w1, x);
             }
 
             if (default(TTokens).Count > 4)
             {
                 x = row.Read(memory, row.Activations(memory, a, Token(a, 4), piece, pieces), 0);
-                sums.A4 += row.Dot(w0, x, piece);
-                sums.B4 += row.Dot(w1, x, piece);
+                sums.A4 += row.Dot(w0, x);
+                sums.B4 += row.Dot(w1, x);
                 x = row.Read(memory, row.Activations(memory, a, Token(a, 5), piece, pieces), 0);
-                sums.A5 += row.Dot(w0, x, piece);
-                sums.B5 += row.Dot(w1, x, piece);
+                sums.A5 += row.Dot(w0, x);
+                sums.B5 += row.Dot(w1, x);
                 x = row.Read(memory, row.Activations(memory, a, Token(a, 6), piece, pieces), 0);
-                sums.A6 += row.Dot(w0, x, piece);
-                sums.B6 += row.Dot(w1, x, piece);
+                sums.A6 += row.Dot(w0, x);
+                sums.B6 += row.Dot(w1, x);
                 x = row.Read(memory, row.Activations(memory, a, Token(a, 7), piece, pieces), 0);
-                sums.A7 += row.Dot(w0, x, piece);
-                sums.B7 += row.Dot(w1, x, piece);
+                sums.A7 += row.Dot(w0, x);
+                sums.B7 += row.Dot(w1, x);
             }
         }
 

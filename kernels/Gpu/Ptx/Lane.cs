@@ -127,6 +127,20 @@ internal static class Lane
         return memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4];
     }
 
+    /// <summary>8 bytes that others read too.</summary>
+    public static Uint2 Load8(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> x = default, y = default;
+            CudaAsm.EmitRef("ld.global.v2.u32 {%0, %1}, [%2];", ref x, ref y, ref place);
+            return new Uint2 { X = x.Value, Y = y.Value };
+        }
+
+        return memory.Bytes.Cast<Uint2>()[(long)(address - memory.Address) >> 3];
+    }
+
     /// <summary>Four bytes.</summary>
     public static uint Word(DeviceMemory memory, ulong address)
     {

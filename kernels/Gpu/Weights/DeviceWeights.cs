@@ -1,6 +1,7 @@
 using ILGPU;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Gpu.MatMul;
 
 namespace Quern.Kernels.Gpu.Weights;
 
@@ -105,9 +106,6 @@ internal interface IBlockFormat
     /// <summary>Whether something is taken off.</summary>
     bool HasMinimum { get; }
 
-    /// <summary>Whether <see cref="Quick"/> leaves codes 16…31 where they are, in the upper halves of their bytes: sixteen times as large, and unsigned.</summary>
-    bool HasQuickCodes { get; }
-
     /// <summary>Where the planes of a row are.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="w">The matrix.</param>
@@ -124,12 +122,10 @@ internal interface IBlockFormat
     RawBlock Read(DeviceMemory memory, RowAddress row, int ahead);
 
     /// <summary>Decodes what was read.</summary>
-    /// <param name="raw">The block.</param>
-    /// <param name="block">Block of the row, of which the lower three bits count.</param>
-    BlockCodes Decode(RawBlock raw, int block);
+    BlockCodes Decode(RawBlock raw);
 
-    /// <summary>The same for byte products, with <see cref="HasQuickCodes"/>.</summary>
-    BlockCodes Quick(RawBlock raw, int block);
+    /// <summary>Product of what was read and activations in bytes: with as few instructions as there can be, which are what these products cost.</summary>
+    float Dot(RawBlock raw, GemvActivations x);
 
     /// <summary>Reads and decodes a block.</summary>
     /// <param name="memory">The arena.</param>

@@ -32,8 +32,8 @@ internal static partial class KernelTable
         };
         Blocks<Q4_0Planes>(all, "Q4_0", 1);
         Blocks<BytePlanes>(all, "Q8_0", 2);
-        Blocks<Q4_KPlanes>(all, "Q4_K", 2);
-        Blocks<Q5_KPlanes>(all, "Q5_K", 2);
+        Blocks<Q4_KPlanes>(all, "Q4_K", 1);
+        Blocks<Q5_KPlanes>(all, "Q5_K", 1);
         Blocks<Q6_KPlanes>(all, "Q6_K", 1);
         Blocks<IQ4_NLPlanes>(all, "IQ4_NL", 1);
         Blocks<IQ4_XSPlanes>(all, "IQ4_XS", 1);
