@@ -24,45 +24,46 @@ internal static class TokensGemv<TRow, TTokens>
         GemvPart part = place.Part;
         if (place.Row >= part.Weights.Rows) return;
         int pieces = row.Pieces(part.Weights);
-        long first = (part.FirstRow + place.Row) * pieces, second = place.Row + 1 < part.Weights.Rows ? first + pieces : first;
+        long first = part.FirstRow + place.Row, second = place.Row + 1 < part.Weights.Rows ? first + 1 : first;
+        RowAddress r0 = row.At(memory, part.Weights, first), r1 = row.At(memory, part.Weights, second);
         GemvSums sums = default;
         for (int piece = Group.IdxX & 31; piece < pieces; piece += 32)
         {
-            RawBlock w0 = row.Read(memory, row.At(memory, part.Weights, first + piece), 0), w1 = row.Read(memory, row.At(memory, part.Weights, second + piece), 0);
-            GemvActivations x = row.Read(memory, row.Activations(memory, a, 0, piece, pieces), 0);
-            sums.A0 += row.Dot(w0, x);
-            sums.B0 += row.Dot(w1, x);
+            RawBlock w0 = row.Read(memory, r0, piece, 0), w1 = row.Read(memory, r1, piece, 0);
+            GemvActivations x = row.Read(memory, row.Activations(memory, a, 0, pieces), piece, 0);
+            sums.A0 += row.Factor(x) * row.Dot(w0, x);
+            sums.B0 += row.Factor(x) * row.Dot(w1, x);
             if (default(TTokens).Count > 1)
             {
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 1), piece, pieces), 0);
-                sums.A1 += row.Dot(w0, x);
-                sums.B1 += row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 1), pieces), piece, 0);
+                sums.A1 += row.Factor(x) * row.Dot(w0, x);
+                sums.B1 += row.Factor(x) * row.Dot(w1, x);
             }
 
             if (default(TTokens).Count > 2)
             {
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 2), piece, pieces), 0);
-                sums.A2 += row.Dot(w0, x);
-                sums.B2 += row.Dot(w1, x);
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 3), piece, pieces), 0);
-                sums.A3 += row.Dot(w0, x);
-                sums.B3 += row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 2), pieces), piece, 0);
+                sums.A2 += row.Factor(x) * row.Dot(w0, x);
+                sums.B2 += row.Factor(x) * row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 3), pieces), piece, 0);
+                sums.A3 += row.Factor(x) * row.Dot(w0, x);
+                sums.B3 += row.Factor(x) * row.Dot(w1, x);
             }
 
             if (default(TTokens).Count > 4)
             {
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 4), piece, pieces), 0);
-                sums.A4 += row.Dot(w0, x);
-                sums.B4 += row.Dot(w1, x);
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 5), piece, pieces), 0);
-                sums.A5 += row.Dot(w0, x);
-                sums.B5 += row.Dot(w1, x);
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 6), piece, pieces), 0);
-                sums.A6 += row.Dot(w0, x);
-                sums.B6 += row.Dot(w1, x);
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 7), piece, pieces), 0);
-                sums.A7 += row.Dot(w0, x);
-                sums.B7 += row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 4), pieces), piece, 0);
+                sums.A4 += row.Factor(x) * row.Dot(w0, x);
+                sums.B4 += row.Factor(x) * row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 5), pieces), piece, 0);
+                sums.A5 += row.Factor(x) * row.Dot(w0, x);
+                sums.B5 += row.Factor(x) * row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 6), pieces), piece, 0);
+                sums.A6 += row.Factor(x) * row.Dot(w0, x);
+                sums.B6 += row.Factor(x) * row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 7), pieces), piece, 0);
+                sums.A7 += row.Factor(x) * row.Dot(w0, x);
+                sums.B7 += row.Factor(x) * row.Dot(w1, x);
             }
         }
 

@@ -29,7 +29,7 @@ internal sealed record KernelText(string Ptx, int SharedBytes)
     }
 }
 
-/// <summary>Compiles kernels; on a card their PTX goes through <see cref="PtxLocals"/> and <see cref="PtxModule"/> on the way, and to the driver.</summary>
+/// <summary>Compiles kernels; on a card their PTX goes through <see cref="PtxLocals"/>, <see cref="PtxBlocks"/> and <see cref="PtxModule"/> on the way, and to the driver.</summary>
 internal static class KernelLoader
 {
     // What was compiled once serves every device of the process.
@@ -48,7 +48,7 @@ internal static class KernelLoader
     public static KernelText Compile(PTXBackend backend, MethodInfo kernel)
     {
         PTXCompiledKernel compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty);
-        string text = PtxLocals.Promote(compiled.PTXAssembly);
+        string text = PtxBlocks.Join(PtxLocals.Promote(compiled.PTXAssembly));
         if (kernel.GetCustomAttribute<MostRegistersAttribute>() is { } bound) text = text.Replace("\n)\n{", $"\n)\n.maxnreg {bound.Count}\n{{", StringComparison.Ordinal);
         return new KernelText(PtxModule.Fit(text, StartsEarly(backend.Architecture), out int sharedBytes), sharedBytes);
     }

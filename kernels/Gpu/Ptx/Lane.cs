@@ -127,6 +127,9 @@ internal static class Lane
         return memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4];
     }
 
+    /// <summary>Address of one of many things of so many bytes, in less than 4 GiB.</summary>
+    public static ulong Place(ulong start, int index, uint bytes) => start + ((uint)index * bytes);
+
     /// <summary>8 bytes that others read too.</summary>
     public static Uint2 Load8(DeviceMemory memory, ulong address)
     {

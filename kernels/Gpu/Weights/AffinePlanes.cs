@@ -21,17 +21,13 @@ internal static unsafe class AffinePlanes
         return codes;
     }
 
-    /// <summary>What the sum of products comes to. The integers stay below 2^27.</summary>
-    /// <param name="sum">Σ q x.</param>
-    /// <param name="factor">What the sum has to be multiplied with.</param>
+    /// <summary>What the sums of a block come to. The integers stay below 2^27.</summary>
+    /// <param name="products">Σ q x.</param>
+    /// <param name="activations">Σ x.</param>
     /// <param name="own">The two bytes.</param>
     /// <param name="super">d and dmin.</param>
-    /// <param name="x">Activations.</param>
-    public static float Product(int sum, float factor, uint own, uint super, GemvActivations x)
-    {
-        float product = x.D * factor * (sum * (int)(own & 255)), less = x.D * ((x.LowerSum + x.UpperSum) * (int)(own >> 8));
-        return (Lane.FromHalf(super & 0xffff) * product) - (Lane.FromHalf(super >> 16) * less);
-    }
+    public static float Product(int products, int activations, uint own, uint super) =>
+        (Lane.FromHalf(super & 0xffff) * (products * (int)(own & 255))) - (Lane.FromHalf(super >> 16) * (activations * (int)(own >> 8)));
 
     /// <summary>Lays the first 16 bytes of a stored block.</summary>
     public static void Lay(byte* stored, byte* scales, uint* super)
@@ -62,22 +58,22 @@ internal readonly unsafe struct Q4_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + (place * 2)), C = memory.Address + (ulong)(w.Super + ((place >> 3) * 4)) };
+    public float Factor => 0.0625f;
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128, C = row.C + 32 };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)), C = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 4)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, row.B + (64UL * (uint)ahead)),
-        D = Lane.Word(memory, row.C + (16UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)),
+        D = Lane.Word(memory, Lane.Place(row.C, block >> 3, 4) + (16UL * (uint)ahead)),
     };
 
     public BlockCodes Decode(RawBlock raw) => AffinePlanes.Scaled(NibblePlanes.Halves(raw.A), raw.C, raw.D);
 
-    public float Dot(RawBlock raw, GemvActivations x) => AffinePlanes.Product(ByteProducts.Sixteenfold(raw.A, x, 0), 0.0625f, raw.C, raw.D, x);
+    public float Dot(RawBlock raw, GemvActivations x) => AffinePlanes.Product(ByteProducts.Sixteenfold(raw.A, x, 0), 16 * (x.LowerSum + x.UpperSum), raw.C, raw.D);
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0));
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16, Super: cols / 64);
 
@@ -109,21 +105,21 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + (place * 2)), C = memory.Address + (ulong)(w.Super + ((place >> 3) * 4)), D = memory.Address + (ulong)(w.High + (place * 4)) };
+    public float Factor => 1f;
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128, C = row.C + 32, D = row.D + 256 };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)), C = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 4)), D = memory.Address + (ulong)(w.High + (row * w.Blocks * 4)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, row.B + (64UL * (uint)ahead)),
-        D = Lane.Word(memory, row.C + (16UL * (uint)ahead)),
-        E = Lane.Word(memory, row.D + (128UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)),
+        D = Lane.Word(memory, Lane.Place(row.C, block >> 3, 4) + (16UL * (uint)ahead)),
+        E = Lane.Word(memory, Lane.Place(row.D, block, 4) + (128UL * (uint)ahead)),
     };
 
     public BlockCodes Decode(RawBlock raw) => AffinePlanes.Scaled(Codes(raw), raw.C, raw.D);
 
-    public float Dot(RawBlock raw, GemvActivations x) => AffinePlanes.Product(ByteProducts.All(Codes(raw), x), 1f, raw.C, raw.D, x);
+    public float Dot(RawBlock raw, GemvActivations x) => AffinePlanes.Product(ByteProducts.All(Codes(raw), x), x.LowerSum + x.UpperSum, raw.C, raw.D);
 
     private static BlockCodes Codes(RawBlock raw)
     {
@@ -140,7 +136,7 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0));
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 8, cols / 16, cols / 64);
 

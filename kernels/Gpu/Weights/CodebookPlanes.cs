@@ -17,12 +17,12 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + (place * 2)) };
+    public float Factor => 1f;
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128 };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
-        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Half(memory, row.B + (64UL * (uint)ahead)) };
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
+        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)) };
 
     public BlockCodes Decode(RawBlock raw)
     {
@@ -31,9 +31,9 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public float Dot(RawBlock raw, GemvActivations x) => x.D * (Lane.FromHalf(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x));
+    public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x);
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0));
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 
@@ -60,15 +60,15 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + place), C = memory.Address + (ulong)(w.Super + ((place >> 3) * 2)) };
+    public float Factor => 1f;
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 64, C = row.C + 16 };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks)), C = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 2)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
-        C = Lane.Byte(memory, row.B + (32UL * (uint)ahead)),
-        D = Lane.Half(memory, row.C + (8UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Byte(memory, Lane.Place(row.B, block, 1) + (32UL * (uint)ahead)),
+        D = Lane.Half(memory, Lane.Place(row.C, block >> 3, 2) + (8UL * (uint)ahead)),
     };
 
     public BlockCodes Decode(RawBlock raw)
@@ -81,10 +81,10 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
     public float Dot(RawBlock raw, GemvActivations x)
     {
         int sum = ByteProducts.All(NibblePlanes.Runs(raw.A, IQ4_NLPlanes.Book0, IQ4_NLPlanes.Book1, IQ4_NLPlanes.Book2, IQ4_NLPlanes.Book3), x);
-        return x.D * (Lane.FromHalf(raw.D) * (((int)(raw.C << 24) >> 24) * sum));
+        return Lane.FromHalf(raw.D) * (((int)(raw.C << 24) >> 24) * sum);
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0));
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32, Super: cols / 128);
 
@@ -119,12 +119,12 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + place) };
+    public float Factor => 1f;
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 64 };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
-        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Byte(memory, row.B + (32UL * (uint)ahead)) };
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
+        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Byte(memory, Lane.Place(row.B, block, 1) + (32UL * (uint)ahead)) };
 
     public BlockCodes Decode(RawBlock raw)
     {
@@ -133,9 +133,9 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public float Dot(RawBlock raw, GemvActivations x) => x.D * (Scale(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x));
+    public float Dot(RawBlock raw, GemvActivations x) => Scale(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x);
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0));
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32);
 

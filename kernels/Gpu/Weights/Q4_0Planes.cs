@@ -13,12 +13,12 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + (place * 2)) };
+    public float Factor => 0.0625f;
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128 };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
-        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Half(memory, row.B + (64UL * (uint)ahead)) };
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
+        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)) };
 
     public BlockCodes Decode(RawBlock raw)
     {
@@ -29,9 +29,9 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
     }
 
     // Σ (q − 8) x, sixteen times.
-    public float Dot(RawBlock raw, GemvActivations x) => x.D * 0.0625f * (Lane.FromHalf(raw.C) * ByteProducts.Sixteenfold(raw.A, x, -8 * (x.LowerSum + x.UpperSum)));
+    public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.Sixteenfold(raw.A, x, -8 * (x.LowerSum + x.UpperSum));
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0));
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 

@@ -16,17 +16,21 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.High + (place * 8)), C = memory.Address + (ulong)(w.Scales + (place * 2)), D = memory.Address + (ulong)(w.Super + ((place >> 3) * 2)) };
+    public float Factor => 1f;
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 512, C = row.C + 128, D = row.D + 16 };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.High + (row * w.Blocks * 8)), C = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)), D = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 2)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead)
     {
-        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
-        C = Lane.Word(memory, row.B + (256UL * (uint)ahead)),
-        D = Lane.Word(memory, row.B + 4 + (256UL * (uint)ahead)),
-        E = Lane.Half(memory, row.C + (64UL * (uint)ahead)) | (Lane.Half(memory, row.D + (8UL * (uint)ahead)) << 16),
-    };
+        Uint2 pairs = Lane.Load8(memory, Lane.Place(row.B, block, 8) + (256UL * (uint)ahead));
+        return new RawBlock
+        {
+            A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
+            C = pairs.X,
+            D = pairs.Y,
+            E = Lane.Half(memory, Lane.Place(row.C, block, 2) + (64UL * (uint)ahead)) | (Lane.Half(memory, Lane.Place(row.D, block >> 3, 2) + (8UL * (uint)ahead)) << 16),
+        };
+    }
 
     public BlockCodes Decode(RawBlock raw)
     {
@@ -54,10 +58,10 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
         Uint4 first = new() { X = q.C0 | ((low << 4) & Pair), Y = q.C1 | ((low << 2) & Pair), Z = q.C2 | (low & Pair), W = q.C3 | ((low >> 2) & Pair) };
         Uint4 last = new() { X = q.C4 | ((high << 4) & Pair), Y = q.C5 | ((high << 2) & Pair), Z = q.C6 | (high & Pair), W = q.C7 | ((high >> 2) & Pair) };
         int lower = ((int)(scales << 24) >> 24) * ByteProducts.Lower(first, x, -32 * x.LowerSum), upper = ((int)(scales << 16) >> 24) * ByteProducts.Upper(last, x, -32 * x.UpperSum);
-        return x.D * (Lane.FromHalf(scales >> 16) * (lower + upper));
+        return Lane.FromHalf(scales >> 16) * (lower + upper);
     }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0));
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 4, cols / 16, cols / 128);
 

@@ -63,8 +63,8 @@ public sealed unsafe class GemvOnMachineTests
 
     private static Action<DeviceMemory, GemvArguments> Kernel(string layout, int tokens) => layout switch
     {
-        "F16" => Rows<FloatRow<PlainF16>>(tokens),
-        "BF16" => Rows<FloatRow<PlainBF16>>(tokens),
+        "F16" => tokens == 1 ? TokenGemv<FloatRow<PlainF16>>.FloatKernel : Rows<FloatRow<PlainF16>>(tokens),
+        "BF16" => tokens == 1 ? TokenGemv<FloatRow<PlainBF16>>.FloatKernel : Rows<FloatRow<PlainBF16>>(tokens),
         "Q4_0" => Rows<BlockRow<Q4_0Planes>>(tokens),
         "Q8_0" => Rows<BlockRow<BytePlanes>>(tokens),
         "Q4_K" => Rows<BlockRow<Q4_KPlanes>>(tokens),
