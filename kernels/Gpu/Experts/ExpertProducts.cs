@@ -37,6 +37,7 @@ internal static class ExpertProducts<TRow>
 {
     /// <param name="memory">The arena.</param>
     /// <param name="a">Weights, activations, routes.</param>
+    [JoinsPieces]
     public static void Kernel(DeviceMemory memory, ExpertArguments a)
     {
         TRow row = default;

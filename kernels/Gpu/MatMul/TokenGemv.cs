@@ -14,12 +14,14 @@ internal static class TokenGemv<TRow>
 
     /// <param name="memory">The arena.</param>
     /// <param name="a">Activations and products.</param>
+    [JoinsPieces]
     [MostRegisters(128)]
     public static void Kernel(DeviceMemory memory, GemvArguments a) => Run(memory, a);
 
     /// <summary>The same of floating-point weights, which need less and gain from more warps.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="a">Activations and products.</param>
+    [JoinsPieces]
     [MostRegisters(80)]
     public static void FloatKernel(DeviceMemory memory, GemvArguments a) => Run(memory, a);
 

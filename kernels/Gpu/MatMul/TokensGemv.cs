@@ -15,6 +15,7 @@ internal static class TokensGemv<TRow, TTokens>
 
     /// <param name="memory">The arena.</param>
     /// <param name="a">Activations and products.</param>
+    [JoinsPieces]
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         TRow row = default;

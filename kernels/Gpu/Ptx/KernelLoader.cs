@@ -14,6 +14,10 @@ internal sealed class MostRegistersAttribute(int count) : Attribute
     public int Count { get; } = count;
 }
 
+/// <summary>A kernel whose pieces of PTX are joined (<see cref="PtxBlocks"/>). Not all are: attention with four heads of Q4_0 does not fit its registers then.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class JoinsPiecesAttribute : Attribute;
+
 /// <summary>A module of one kernel, and bytes of shared memory to ask for at launch.</summary>
 internal sealed record KernelText(string Ptx, int SharedBytes)
 {
@@ -48,7 +52,8 @@ internal static class KernelLoader
     public static KernelText Compile(PTXBackend backend, MethodInfo kernel)
     {
         PTXCompiledKernel compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty);
-        string text = PtxBlocks.Join(PtxLocals.Promote(compiled.PTXAssembly));
+        string text = PtxLocals.Promote(compiled.PTXAssembly);
+        if (kernel.IsDefined(typeof(JoinsPiecesAttribute))) text = PtxBlocks.Join(text);
         if (kernel.GetCustomAttribute<MostRegistersAttribute>() is { } bound) text = text.Replace("\n)\n{", $"\n)\n.maxnreg {bound.Count}\n{{", StringComparison.Ordinal);
         return new KernelText(PtxModule.Fit(text, StartsEarly(backend.Architecture), out int sharedBytes), sharedBytes);
     }
