@@ -57,14 +57,12 @@ internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, 
     public readonly GemvPart Third = third;
     public readonly GemvHeads Heads = heads;
 
-    /// <summary>The same from a token on, of one head.</summary>
+    /// <summary>The same with the activations from a token on, of one head; parts are left as they are, since a group needs one of them.</summary>
     public GemvArguments At(int token, int head)
     {
         long row = ((long)token * Heads.Count) + head, cols = First.Weights.Cols;
         DeviceTensor x = new(X.Offset + ((((long)token * X.Stride) + ((long)head * Heads.Apart)) * sizeof(float)), X.Cols, X.Stride);
-        return new GemvArguments(
-            Tokens - token, x, Quants + (row * cols), Scales + (row * (cols >> 2)), First.At(token, head, Heads.ApartInY), Second.At(token, head, Heads.ApartInY),
-            Third.At(token, head, Heads.ApartInY), Heads);
+        return new GemvArguments(Tokens - token, x, Quants + (row * cols), Scales + (row * (cols >> 2)), First, Second, Third, Heads);
     }
 
     /// <summary>Where a unit of so many rows is, counted over all products; behind the last unit of the last product there is none.</summary>

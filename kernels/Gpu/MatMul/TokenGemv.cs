@@ -28,10 +28,10 @@ internal static class TokenGemv<TRow>
     private static void Run(DeviceMemory memory, GemvArguments a)
     {
         TRow row = default;
-        a = a.At(0, Grid.IdxY);
         int lane = Group.IdxX & 31;
         GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
-        GemvPart part = place.Part;
+        GemvPart part = place.Part.At(0, Grid.IdxY, a.Heads.ApartInY);
+        a = a.At(0, Grid.IdxY);
         DeviceWeights w = part.Weights;
         if (place.Row >= w.Rows) return;
         int pieces = row.Pieces(w), left = pieces - lane, piece = lane;

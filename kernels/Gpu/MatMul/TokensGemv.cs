@@ -19,10 +19,10 @@ internal static class TokensGemv<TRow, TTokens>
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         TRow row = default;
-        int eight = Grid.IdxY / a.Heads.Count;
-        a = a.At(eight * default(TTokens).Count, Grid.IdxY - (eight * a.Heads.Count));
+        int eight = Grid.IdxY / a.Heads.Count, token = eight * default(TTokens).Count, head = Grid.IdxY - (eight * a.Heads.Count);
         GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
-        GemvPart part = place.Part;
+        GemvPart part = place.Part.At(token, head, a.Heads.ApartInY);
+        a = a.At(token, head);
         if (place.Row >= part.Weights.Rows) return;
         int pieces = row.Pieces(part.Weights);
         long first = part.FirstRow + place.Row, second = place.Row + 1 < part.Weights.Rows ? first + 1 : first;
