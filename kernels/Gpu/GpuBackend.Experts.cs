@@ -20,8 +20,7 @@ public sealed unsafe partial class GpuBackend
         if (logits.Cols > RouteTokens.MostExperts) throw new NotSupportedException($"a card routes to at most {RouteTokens.MostExperts} experts, not {logits.Cols}");
         if (!_routes.TryGetValue(routes, out DeviceRoutes? own))
         {
-            long bytes = (long)routes.Tokens.Length * sizeof(float);
-            _routes[routes] = own = new DeviceRoutes(_arena.Offset(_arena.Take(bytes, "routes")), _arena.Offset(_arena.Take(bytes, "routes")));
+            _routes[routes] = own = new DeviceRoutes(Routes(routes, 1), Routes(routes, 1), new SortedPairs(Routes(routes, 1), Routes(routes, 4)));
         }
 
         own.TopK = options.TopK;
@@ -30,6 +29,7 @@ public sealed unsafe partial class GpuBackend
         RouteArguments arguments = new(
             Place(logits), own.Experts, own.Weights, Offset(options.SelectionBias), options.TopK, options.Normalise, options.Scale, options.Score == RouterScore.Sigmoid);
         _route.Run(_arena.Memory, arguments, logits.Rows, 1, GpuDevice.WarpThreads);
+        Sort(own, routes.PairCount, logits.Cols);
     }
 
     /// <inheritdoc/>
@@ -38,7 +38,13 @@ public sealed unsafe partial class GpuBackend
         ArgumentNullException.ThrowIfNull(routes);
         DeviceMatrix matrix = (DeviceMatrix)weights;
         DeviceRoutes own = _routes[routes];
-        Activations activations = default;
+        if (own.Tiles != 0)
+        {
+            MultiplySorted(x, byToken, matrix, bias, own, routes.PairCount, y);
+            return;
+        }
+
+        Activations activations = new() { Heads = 1 };
         Prepare(x, matrix.Layout.TakesBytes, ref activations);
         int threads = Threads(GemvWarps * GpuDevice.WarpThreads);
         ExpertArguments arguments = new(
@@ -57,13 +63,24 @@ public sealed unsafe partial class GpuBackend
         _combine.Run(_arena.Memory, new CombineArguments(Place(x), own.Weights, own.TopK, Place(y)), Groups(y.Cols, threads), y.Rows, threads);
     }
 
-    /// <summary>Where routes lie: byte offsets of [pairs] experts and weights.</summary>
-    private sealed class DeviceRoutes(long experts, long weights)
+    // Byte offset of so many numbers for each pair.
+    private long Routes(ExpertRoutes routes, int each) => _arena.Offset(_arena.Take((long)routes.Tokens.Length * each * sizeof(int), "routes"));
+
+    /// <summary>Where routes lie: byte offsets of [pairs] experts and weights, and where they are sorted.</summary>
+    private sealed class DeviceRoutes(long experts, long weights, SortedPairs sorted)
     {
         public long Experts { get; } = experts;
 
         public long Weights { get; } = weights;
 
+        public SortedPairs Sorted { get; } = sorted;
+
         public int TopK { get; set; }
+
+        /// <summary>Tiles that sorted pairs are divided into at most; 0 where they are not sorted.</summary>
+        public int Tiles { get; set; }
+
+        /// <summary>Pairs of a tile: a power of two.</summary>
+        public int TileBits { get; set; }
     }
 }

@@ -70,10 +70,15 @@ public sealed unsafe partial class GpuBackend
 
     private long Narrow(Tensor x, int width, long place, ActivationOrder order)
     {
+        Narrow(new NarrowArguments(Place(x), width, place, order), x.Rows);
+        return place;
+    }
+
+    private void Narrow(NarrowArguments arguments, int rows)
+    {
         int threads = Threads(ElementThreads);
         _narrowKernel ??= new GpuKernel<NarrowArguments>(_device, NarrowActivations.Kernel);
-        _narrowKernel.Run(_arena.Memory, new NarrowArguments(Place(x), width, place, order), Groups(width / 2, threads), x.Rows, threads);
-        return place;
+        _narrowKernel.Run(_arena.Memory, arguments, Groups(arguments.Width / 2, threads), rows, threads);
     }
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;

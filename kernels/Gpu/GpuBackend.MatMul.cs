@@ -24,7 +24,7 @@ public sealed unsafe partial class GpuBackend
     /// <inheritdoc/>
     public override void MatMul(Tensor x, ReadOnlySpan<Product> products)
     {
-        Activations activations = default;
+        Activations activations = new() { Heads = 1 };
         for (int first = 0; first < products.Length;)
         {
             // Neighbours in one layout share a launch.
@@ -50,80 +50,68 @@ public sealed unsafe partial class GpuBackend
     /// <inheritdoc/>
     public override void MatMulHeads(Tensor x, int apart, WeightMatrix weights, Tensor y, int apartInY)
     {
-        DeviceMatrix matrix = (DeviceMatrix)weights;
-        for (int head = 0; head < weights.Count; head++)
-        {
-            Activations activations = default;
-            Prepare(x.Columns(head * apart, weights.Cols), matrix.Layout.TakesBytes, ref activations);
-            Multiply(matrix.Layout, activations, [new Product(weights, null, y.Columns(head * apartInY, weights.Rows))], (long)head * weights.Rows);
-        }
+        DeviceFormat layout = ((DeviceMatrix)weights).Layout;
+        Activations activations = new() { Heads = weights.Count, Apart = apart };
+        Prepare(x.Columns(0, weights.Cols), layout.TakesBytes, ref activations);
+        Multiply(layout, activations, [new Product(weights, null, y.Columns(0, weights.Rows))], apartInY);
     }
 
-    private void Multiply(DeviceFormat layout, in Activations x, ReadOnlySpan<Product> products, long firstRow = 0)
+    private void Multiply(DeviceFormat layout, in Activations x, ReadOnlySpan<Product> products, int apartInY = 0)
     {
-        int threads = Threads(GemvWarps * GpuDevice.WarpThreads), warps = threads / GpuDevice.WarpThreads;
-        for (int token = 0; token < x.Rows; token += WeightKernels.MostTokens)
-        {
-            int tokens = Math.Min(WeightKernels.MostTokens, x.Rows - token);
+        int threads = Threads(GemvWarps * GpuDevice.WarpThreads), units = 0;
 
-            // In exact mode sums must not depend on how many tokens there are.
-            int kind = Mode == ComputeMode.Exact ? WeightKernels.MostTokens : tokens, units = 0;
-            foreach (Product product in products) units += Groups(product.Weights.Rows, TokensGemv.Rows);
-            GemvArguments arguments = new(
-                tokens, x.Floats(token), x.Quants + ((long)token * x.Cols), x.Scales + ((long)token * x.Cols / 4),
-                Part(products, 0, token, firstRow), Part(products, 1, token, firstRow), Part(products, 2, token, firstRow));
-            Kernels(layout).Gemv(kind).Run(_arena.Memory, arguments, Groups(units, warps), 1, threads);
-        }
+        // In exact mode sums must not depend on how many tokens there are.
+        int kind = Mode == ComputeMode.Exact ? WeightKernels.MostTokens : Math.Min(x.Rows, WeightKernels.MostTokens);
+        foreach (Product product in products) units += Groups(product.Weights.Rows, TokensGemv.Rows);
+        GemvArguments arguments = new(
+            x.Rows, x.X, x.Quants, x.Scales, Part(products, 0), Part(products, 1), Part(products, 2), new GemvHeads(x.Heads, x.Apart, apartInY));
+        Kernels(layout).Gemv(kind).Run(
+            _arena.Memory, arguments, Groups(units, threads / GpuDevice.WarpThreads), Groups(x.Rows, WeightKernels.MostTokens) * x.Heads, threads);
     }
 
-    private GemvPart Part(ReadOnlySpan<Product> products, int index, int token, long firstRow)
-    {
-        if (index >= products.Length) return default;
-        Product product = products[index];
-        Tensor y = product.Y with { Address = product.Y.Address + ((nint)token * product.Y.Stride * sizeof(float)) };
-        return new GemvPart(((DeviceMatrix)product.Weights).Planes, firstRow, Offset(product.Bias), Place(y));
-    }
+    private GemvPart Part(ReadOnlySpan<Product> products, int index) =>
+        index >= products.Length ? default : new GemvPart(((DeviceMatrix)products[index].Weights).Planes, 0, Offset(products[index].Bias), Place(products[index].Y));
 
     /// <summary>Brings activations into the form that a layout takes, once for all products of the same x.</summary>
     private void Prepare(Tensor x, bool bytes, ref Activations prepared)
     {
         prepared.Rows = x.Rows;
-        prepared.Cols = x.Cols;
+        int heads = prepared.Heads;
         if (bytes && !prepared.HasBytes)
         {
-            long count = (long)x.Rows * x.Cols;
+            long count = (long)x.Rows * heads * x.Cols;
             nint place = _bytes.Require(count + (count / 4));
             (prepared.HasBytes, prepared.Quants, prepared.Scales) = (true, _arena.Offset(place), _arena.Offset(place) + count);
-            Quantise(Place(x), x.Rows, new QuantisedPlaces(prepared.Quants, prepared.Scales));
+            Quantise(Place(x), x.Rows, new QuantisedPlaces(prepared.Quants, prepared.Scales), heads, prepared.Apart);
         }
 
         if (bytes || prepared.HasFloats) return;
         prepared.HasFloats = true;
         DeviceTensor source = Place(x);
-        if (x.Cols % 8 != 0 || x.Stride % 4 != 0 || source.Offset % 16 != 0)
+        if (x.Cols % 8 != 0 || x.Stride % 4 != 0 || prepared.Apart % 4 != 0 || source.Offset % 16 != 0)
         {
             int cols = (x.Cols + 7) & -8;
-            DeviceTensor padded = new(_arena.Offset(_padded.Require((long)x.Rows * cols * sizeof(float))), cols, cols);
+            DeviceTensor padded = new(_arena.Offset(_padded.Require((long)x.Rows * heads * cols * sizeof(float))), cols, cols);
             int threads = Threads(ElementThreads);
             _pad ??= new GpuKernel<PadArguments>(_device, RowCopies.Pad);
-            _pad.Run(_arena.Memory, new PadArguments(source, padded), Groups(cols, threads), x.Rows, threads);
-            source = padded;
+            _pad.Run(_arena.Memory, new PadArguments(source, padded, heads, prepared.Apart), Groups(cols, threads), x.Rows * heads, threads);
+            (source, prepared.Apart) = (new DeviceTensor(padded.Offset, cols, heads * cols), cols);
         }
 
         prepared.X = source;
     }
 
     /// <summary>Makes bytes of activations: in the launch that makes these, where it was the last one and was put off.</summary>
-    private void Quantise(DeviceTensor x, int rows, QuantisedPlaces places)
+    private void Quantise(DeviceTensor x, int rows, QuantisedPlaces places, int heads, int apart)
     {
-        if (_rmsNorm is not null && _rmsNorm.TryLast(rows, out RmsNormArguments norm, out int groups) && groups == 1 && norm.Y.Is(x) && norm.Bytes.Are == 0)
+        if (heads == 1 && _rmsNorm is not null && _rmsNorm.TryLast(rows, out RmsNormArguments norm, out int groups) && groups == 1 && norm.Y.Is(x) && norm.Bytes.Are == 0)
         {
             _rmsNorm.TakeBack();
             _rmsNorm.Run(_arena.Memory, norm with { Bytes = places }, 1, rows, NormThreads(norm.Length));
             return;
         }
 
-        if (_elementwise is not null && _elementwise.TryLast(rows, out ElementwiseArguments made, out groups) && made.Y.Is(x) && made.Bytes.Are == 0)
+        if (heads == 1 && _elementwise is not null && _elementwise.TryLast(rows, out ElementwiseArguments made, out groups) && made.Y.Is(x) && made.Bytes.Are == 0)
         {
             _elementwise.TakeBack();
             _elementwise.Run(_arena.Memory, made with { Bytes = places }, groups, rows, Threads(ElementThreads));
@@ -132,21 +120,21 @@ public sealed unsafe partial class GpuBackend
 
         int threads = Threads(8 * GpuDevice.WarpThreads);
         _quantise ??= new GpuKernel<QuantiseArguments>(_device, QuantiseActivations.Kernel);
-        _quantise.Run(_arena.Memory, new QuantiseArguments(x, places), Groups(x.Cols / 32, threads / GpuDevice.WarpThreads), rows, threads);
+        _quantise.Run(_arena.Memory, new QuantiseArguments(x, places, heads, apart), Groups(x.Cols / 32, threads / GpuDevice.WarpThreads), rows * heads, threads);
     }
 
     /// <summary>Activations in the forms that were asked for.</summary>
     private struct Activations
     {
         public int Rows;
-        public int Cols;
+        public int Heads;
+
+        /// <summary>Values from a head to the next one.</summary>
+        public int Apart;
         public bool HasBytes;
         public bool HasFloats;
         public long Quants;
         public long Scales;
         public DeviceTensor X;
-
-        /// <summary>The floating-point rows from a token on.</summary>
-        public readonly DeviceTensor Floats(int token) => new(X.Offset + ((long)token * X.Stride * sizeof(float)), X.Cols, X.Stride);
     }
 }

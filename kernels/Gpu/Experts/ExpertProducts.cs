@@ -37,21 +37,23 @@ internal static class ExpertProducts<TRow>
 {
     /// <param name="memory">The arena.</param>
     /// <param name="a">Weights, activations, routes.</param>
+    [JoinsPieces]
     public static void Kernel(DeviceMemory memory, ExpertArguments a)
     {
         TRow row = default;
         int start = 2 * ((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5)), pair = Grid.IdxY, lane = Group.IdxX & 31;
         if (start >= a.Weights.Rows) return;
         int expert = memory.Ints[(a.Experts >> 2) + pair], pieces = row.Pieces(a.Weights), source = pair / a.PairsOfRow;
-        long first = (((long)expert * a.Weights.Rows) + start) * pieces, second = start + 1 < a.Weights.Rows ? first + pieces : first;
-        GemvArguments x = new(source + 1, a.X, a.Quants, a.Scales, default, default, default);
+        long first = ((long)expert * a.Weights.Rows) + start, second = start + 1 < a.Weights.Rows ? first + 1 : first;
+        RowAddress r0 = row.At(memory, a.Weights, first), r1 = row.At(memory, a.Weights, second);
+        ActivationAddress x = row.Activations(memory, new GemvArguments(source + 1, a.X, a.Quants, a.Scales, default, default, default, new GemvHeads(1, 0, 0)), source, pieces);
         float one = 0, two = 0;
         for (int piece = lane; piece < pieces; piece += 32)
         {
-            RawBlock w0 = row.Read(memory, row.At(memory, a.Weights, first + piece), 0), w1 = row.Read(memory, row.At(memory, a.Weights, second + piece), 0);
-            GemvActivations b = row.Read(memory, row.Activations(memory, x, source, piece, pieces), 0);
-            one += row.Dot(w0, b, piece);
-            two += row.Dot(w1, b, piece);
+            RawBlock w0 = row.Read(memory, r0, piece, 0), w1 = row.Read(memory, r1, piece, 0);
+            GemvActivations b = row.Read(memory, x, piece, 0);
+            one += row.Factor(b) * row.Dot(w0, b);
+            two += row.Factor(b) * row.Dot(w1, b);
         }
 
         one = Lane.WarpSum(one);

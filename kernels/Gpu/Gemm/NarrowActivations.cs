@@ -1,4 +1,5 @@
 using ILGPU;
+using Quern.Kernels.Gpu.Experts;
 
 namespace Quern.Kernels.Gpu.Gemm;
 
@@ -16,7 +17,7 @@ internal enum ActivationOrder
 }
 
 /// <summary>Arguments of <see cref="NarrowActivations"/>.</summary>
-internal readonly struct NarrowArguments(DeviceTensor x, int width, long y, ActivationOrder order)
+internal readonly struct NarrowArguments(DeviceTensor x, int width, long y, ActivationOrder order, SortedPairs pairs = default, int pairsOfRow = 1)
 {
     public readonly DeviceTensor X = x;
 
@@ -28,9 +29,15 @@ internal readonly struct NarrowArguments(DeviceTensor x, int width, long y, Acti
 
     /// <summary>Which column comes where: an <see cref="ActivationOrder"/>.</summary>
     public readonly int Order = (int)order;
+
+    /// <summary>Where rows of the result are pairs of a token and an expert, in their order.</summary>
+    public readonly SortedPairs Pairs = pairs;
+
+    /// <summary>Pairs that take a row of x: k where rows are tokens, 1 where they are pairs.</summary>
+    public readonly int PairsOfRow = pairsOfRow;
 }
 
-/// <summary>Activations as bfloat16. Grid: (pairs of columns over threads, tokens).</summary>
+/// <summary>Activations as bfloat16. Grid: (pairs of columns over threads, rows of the result).</summary>
 internal static class NarrowActivations
 {
     /// <param name="memory">The arena.</param>
@@ -39,8 +46,8 @@ internal static class NarrowActivations
     {
         int pair = (Grid.IdxX * Group.DimX) + Group.IdxX;
         if (2 * pair >= a.Width) return;
-        int col = Column(2 * pair, a.Order);
-        long x = a.X.Row(Grid.IdxY) + col;
+        int col = Column(2 * pair, a.Order), row = a.Pairs.Are == 0 ? Grid.IdxY : memory.Ints[(a.Pairs.Order >> 2) + Grid.IdxY] / a.PairsOfRow;
+        long x = a.X.Row(row) + col;
         float low = col < a.X.Cols ? memory.Floats[x] : 0f, high = col + 1 < a.X.Cols ? memory.Floats[x + 1] : 0f;
         memory.Words[(a.Y >> 2) + ((long)Grid.IdxY * (a.Width >> 1)) + pair] = Narrow.ToBrains(low, high);
     }

@@ -1,11 +1,12 @@
 using ILGPU;
 using ILGPU.Runtime.Cuda;
+using Quern.Kernels.Gpu.Experts;
 using Quern.Kernels.Gpu.Weights;
 
 namespace Quern.Kernels.Gpu.Gemm;
 
 /// <summary>Arguments of <see cref="TensorGemm{TPanel, TTile}"/>.</summary>
-internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, long x, int tokens, int width, long bias, DeviceTensor y)
+internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, long x, int tokens, int width, long bias, DeviceTensor y, SortedPairs pairs = default)
 {
     public readonly DeviceWeights Weights = weights;
 
@@ -19,14 +20,41 @@ internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, lon
     /// <summary>Columns up to a multiple of <see cref="TensorGemm.Depth"/>.</summary>
     public readonly int Width = width;
 
-    /// <summary>Byte offset of the bias, [rows], or −1.</summary>
+    /// <summary>Byte offset of the bias, [rows], or −1; of experts [experts, rows].</summary>
     public readonly long Bias = bias;
     public readonly DeviceTensor Y = y;
+
+    /// <summary>Where tokens are pairs of a token and an expert: x has a row for each, in their order, and y has them where they came from.</summary>
+    public readonly SortedPairs Pairs = pairs;
 
     /// <summary>The part of the product that is some of its rows.</summary>
     public GemmArguments OfRows(int first, int count) => new(
         new DeviceWeights(Weights.Quants, Weights.High, Weights.Scales, Weights.Super, count, Weights.Cols), FirstRow + first, X, Tokens, Width,
         Bias < 0 ? Bias : Bias + (first * sizeof(float)), new DeviceTensor(Y.Offset + (first * sizeof(float)), Y.Cols, Y.Stride));
+
+    /// <summary>What a group of threads multiplies.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="tile">Which group along the tokens it is.</param>
+    /// <param name="length">Tokens of a group.</param>
+    public TokenRange Range(DeviceMemory memory, int tile, int length)
+    {
+        if (Pairs.Are == 0) return new TokenRange(tile * length, Tokens, 0);
+        Uint4 own = memory.Bytes.Cast<Uint4>()[(Pairs.Tiles >> 4) + tile];
+        return new TokenRange((int)own.Y, (int)own.Z, (int)own.X * Weights.Rows);
+    }
+
+    /// <summary>Row of y of a token.</summary>
+    public int RowOf(DeviceMemory memory, int token) => Pairs.Are == 0 ? token : memory.Ints[(Pairs.Order >> 2) + token];
+}
+
+/// <summary>The tokens of a group of threads, which may be fewer than it has room for, and the first row of the stacked matrices that they meet.</summary>
+internal readonly struct TokenRange(int first, int end, int firstRow)
+{
+    public readonly int First = first;
+
+    /// <summary>The one behind the last.</summary>
+    public readonly int End = end;
+    public readonly int FirstRow = firstRow;
 }
 
 /// <summary>How many tokens a group computes: 32 times as many as a warp has tiles of 16.</summary>
@@ -99,13 +127,15 @@ internal static class TensorGemm<TPanel, TTile>
     {
         uint tiles = TensorTile.Declare();
         int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5, tokenTiles = default(TTile).Tiles;
-        int firstToken = Grid.IdxX * 32 * tokenTiles, firstRow = Grid.IdxY * TensorGemm.Rows, pieces = a.Width / TensorGemm.Depth;
+        TokenRange range = a.Range(memory, Grid.IdxX, 32 * tokenTiles);
+        if (range.First >= range.End) return;
+        int firstRow = Grid.IdxY * TensorGemm.Rows, pieces = a.Width / TensorGemm.Depth;
 
         // Eight threads bring a token's 128 bytes, two threads a row's 64 weights.
         uint tokenPlace = tiles + (uint)((thread >> 3) * 128) + (uint)(((thread & 7) ^ ((thread >> 3) & 7)) << 4);
         ulong x = memory.Address + (ulong)a.X + (ulong)((thread & 7) * 16);
-        ulong x0 = x + Token(a, firstToken, thread, 0), x1 = x + Token(a, firstToken, thread, 32), x2 = x + Token(a, firstToken, thread, 64), x3 = x + Token(a, firstToken, thread, 96);
-        long row = a.FirstRow + IntrinsicMath.Min(firstRow + (thread >> 1), a.Weights.Rows - 1);
+        ulong x0 = x + Token(a, range, thread, 0), x1 = x + Token(a, range, thread, 32), x2 = x + Token(a, range, thread, 64), x3 = x + Token(a, range, thread, 96);
+        long row = a.FirstRow + range.FirstRow + IntrinsicMath.Min(firstRow + (thread >> 1), a.Weights.Rows - 1);
         uint rowPlace = tiles + (2 * TensorTile.TileBytes) + (uint)((thread >> 1) * 128), exchange = (uint)(thread >> 1) & 7, half = (uint)(thread & 1) * 4;
 
         // Where a lane's rows of the matrices lie, of a warp's first tiles.
@@ -143,17 +173,17 @@ internal static class TensorGemm<TPanel, TTile>
         uint place = tiles + (uint)((((warp >> 2) * 32) + (lane >> 2)) * TensorTile.ResultStride * 4) + (uint)((((warp & 3) * 32) + ((lane & 3) * 2)) * 4);
         TensorTile.Put(0, place);
         Group.Barrier();
-        Write(memory, a, tiles, firstToken, firstRow, 0);
+        Write(memory, a, tiles, range, firstRow, 0);
         if (tokenTiles < 4) return;
         Group.Barrier();
         TensorTile.Put(1, place);
         Group.Barrier();
-        Write(memory, a, tiles, firstToken, firstRow, 2);
+        Write(memory, a, tiles, range, firstRow, 2);
     }
 
     // Byte offset of a thread's token among the activations; behind the last token it is that one again.
-    private static ulong Token(GemmArguments a, int first, int thread, int ahead) =>
-        (ulong)IntrinsicMath.Min(first + (thread >> 3) + ahead, a.Tokens - 1) * (ulong)a.Width * 2;
+    private static ulong Token(GemmArguments a, TokenRange range, int thread, int ahead) =>
+        (ulong)IntrinsicMath.Min(range.First + (thread >> 3) + ahead, range.End - 1) * (ulong)a.Width * 2;
 
     private static void CopyTokens(uint place, ulong x0, ulong x1, ulong x2, ulong x3, ulong at)
     {
@@ -165,57 +195,58 @@ internal static class TensorGemm<TPanel, TTile>
     }
 
     // From shared memory to y: tiles of tokens `first` and `first` + 1 of every warp.
-    private static void Write(DeviceMemory memory, GemmArguments a, uint tiles, int firstToken, int firstRow, int first)
+    private static void Write(DeviceMemory memory, GemmArguments a, uint tiles, TokenRange range, int firstRow, int first)
     {
         int col = Group.IdxX & 127, row = firstRow + col;
         if (row >= a.Weights.Rows) return;
-        float bias = a.Bias >= 0 ? memory.Floats[(a.Bias >> 2) + row] : 0f;
+        float bias = a.Bias >= 0 ? memory.Floats[(a.Bias >> 2) + range.FirstRow + row] : 0f;
         for (int i = Group.IdxX >> 7; i < 64; i += 2)
         {
-            int tile = first + ((i >> 4) & 1), token = firstToken + ((i >> 5) * 16 * default(TTile).Tiles) + (tile * 16) + (i & 15);
-            if (tile >= default(TTile).Tiles || token >= a.Tokens) continue;
-            memory.Floats[a.Y.Row(token) + row] = TensorTile.Get(tiles + (uint)(((i * TensorTile.ResultStride) + col) * 4)) + bias;
+            int tile = first + ((i >> 4) & 1), token = range.First + ((i >> 5) * 16 * default(TTile).Tiles) + (tile * 16) + (i & 15);
+            if (tile >= default(TTile).Tiles || token >= range.End) continue;
+            memory.Floats[a.Y.Row(a.RowOf(memory, token)) + row] = TensorTile.Get(tiles + (uint)(((i * TensorTile.ResultStride) + col) * 4)) + bias;
         }
     }
 
     private static void Plain(DeviceMemory memory, GemmArguments a)
     {
-        int row = (Grid.IdxY * TensorGemm.PlainRows) + Group.IdxX, first = Grid.IdxX * TensorGemm.PlainTokens;
-        if (row >= a.Weights.Rows) return;
+        int row = (Grid.IdxY * TensorGemm.PlainRows) + Group.IdxX;
+        TokenRange range = a.Range(memory, Grid.IdxX, TensorGemm.PlainTokens);
+        if (row >= a.Weights.Rows || range.First >= range.End) return;
         Float8 sums = default;
         for (int block = 0; block < a.Width / 32; block++)
         {
-            PanelBlock w = default(TPanel).Decode(default(TPanel).Load(memory, a.Weights, a.FirstRow + row, block));
-            sums.V0 += Dot(memory, a, w, first, block);
-            sums.V1 += Dot(memory, a, w, first + 1, block);
-            sums.V2 += Dot(memory, a, w, first + 2, block);
-            sums.V3 += Dot(memory, a, w, first + 3, block);
-            sums.V4 += Dot(memory, a, w, first + 4, block);
-            sums.V5 += Dot(memory, a, w, first + 5, block);
-            sums.V6 += Dot(memory, a, w, first + 6, block);
-            sums.V7 += Dot(memory, a, w, first + 7, block);
+            PanelBlock w = default(TPanel).Decode(default(TPanel).Load(memory, a.Weights, a.FirstRow + range.FirstRow + row, block));
+            sums.V0 += Dot(memory, a, w, range, 0, block);
+            sums.V1 += Dot(memory, a, w, range, 1, block);
+            sums.V2 += Dot(memory, a, w, range, 2, block);
+            sums.V3 += Dot(memory, a, w, range, 3, block);
+            sums.V4 += Dot(memory, a, w, range, 4, block);
+            sums.V5 += Dot(memory, a, w, range, 5, block);
+            sums.V6 += Dot(memory, a, w, range, 6, block);
+            sums.V7 += Dot(memory, a, w, range, 7, block);
         }
 
-        float bias = a.Bias >= 0 ? memory.Floats[(a.Bias >> 2) + row] : 0f;
-        Store(memory, a, first, row, sums.V0 + bias);
-        Store(memory, a, first + 1, row, sums.V1 + bias);
-        Store(memory, a, first + 2, row, sums.V2 + bias);
-        Store(memory, a, first + 3, row, sums.V3 + bias);
-        Store(memory, a, first + 4, row, sums.V4 + bias);
-        Store(memory, a, first + 5, row, sums.V5 + bias);
-        Store(memory, a, first + 6, row, sums.V6 + bias);
-        Store(memory, a, first + 7, row, sums.V7 + bias);
+        float bias = a.Bias >= 0 ? memory.Floats[(a.Bias >> 2) + range.FirstRow + row] : 0f;
+        Store(memory, a, range, 0, row, sums.V0 + bias);
+        Store(memory, a, range, 1, row, sums.V1 + bias);
+        Store(memory, a, range, 2, row, sums.V2 + bias);
+        Store(memory, a, range, 3, row, sums.V3 + bias);
+        Store(memory, a, range, 4, row, sums.V4 + bias);
+        Store(memory, a, range, 5, row, sums.V5 + bias);
+        Store(memory, a, range, 6, row, sums.V6 + bias);
+        Store(memory, a, range, 7, row, sums.V7 + bias);
     }
 
-    private static void Store(DeviceMemory memory, GemmArguments a, int token, int row, float value)
+    private static void Store(DeviceMemory memory, GemmArguments a, TokenRange range, int ahead, int row, float value)
     {
-        if (token < a.Tokens) memory.Floats[a.Y.Row(token) + row] = value;
+        if (range.First + ahead < range.End) memory.Floats[a.Y.Row(a.RowOf(memory, range.First + ahead)) + row] = value;
     }
 
-    private static float Dot(DeviceMemory memory, GemmArguments a, PanelBlock w, int token, int block)
+    private static float Dot(DeviceMemory memory, GemmArguments a, PanelBlock w, TokenRange range, int ahead, int block)
     {
         ArrayView<Uint4> x = memory.Bytes.Cast<Uint4>();
-        long place = (a.X >> 4) + ((long)IntrinsicMath.Min(token, a.Tokens - 1) * (a.Width >> 3)) + (4 * block);
+        long place = (a.X >> 4) + ((long)IntrinsicMath.Min(range.First + ahead, range.End - 1) * (a.Width >> 3)) + (4 * block);
         return Dot(w.A, x[place]) + Dot(w.B, x[place + 1]) + Dot(w.C, x[place + 2]) + Dot(w.D, x[place + 3]);
     }
 

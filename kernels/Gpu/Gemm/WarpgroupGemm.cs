@@ -37,16 +37,18 @@ internal static class WarpgroupGemm<TPanel, TTile>
         if (!CudaAsm.IsSupported) return;
         int tiles = default(TTile).Tiles, thread = Group.IdxX, lane = thread & 31, warp = thread >> 5;
         uint shared = WarpgroupTile.Declare(tiles);
-        int firstToken = Grid.IdxX * 32 * tiles, firstRow = Grid.IdxY * WarpgroupGemm.Rows, pieces = a.Width / WarpgroupGemm.Depth;
+        TokenRange range = a.Range(memory, Grid.IdxX, 32 * tiles);
+        if (range.First >= range.End) return;
+        int firstRow = Grid.IdxY * WarpgroupGemm.Rows, pieces = a.Width / WarpgroupGemm.Depth;
         uint tileBytes = (uint)(32 * tiles * 128), stageBytes = 2 * tileBytes;
 
         // Sixteen threads bring a token's 256 bytes: eight each for a tile of 64.
         int chunk = thread & 15, token = thread >> 4;
         uint place = shared + ((uint)(chunk >> 3) * tileBytes) + (uint)(token * 128) + (uint)(((chunk & 7) ^ (token & 7)) << 4), stride = (uint)a.Width * 32;
-        ulong x = memory.Address + (ulong)a.X + ((ulong)(firstToken + token) * (ulong)a.Width * 2) + (ulong)(chunk * 16);
+        ulong x = memory.Address + (ulong)a.X + ((ulong)(range.First + token) * (ulong)a.Width * 2) + (ulong)(chunk * 16);
 
         int row = firstRow + (16 * warp) + (lane >> 2), last = a.Weights.Rows - 1, quarter = lane & 3;
-        long row0 = a.FirstRow + IntrinsicMath.Min(row, last), row1 = a.FirstRow + IntrinsicMath.Min(row + 8, last);
+        long row0 = a.FirstRow + range.FirstRow + IntrinsicMath.Min(row, last), row1 = a.FirstRow + range.FirstRow + IntrinsicMath.Min(row + 8, last);
 
         WarpgroupTile.CopyLater(tiles, place, x, stride);
         PanelBlock next0 = default(TPanel).LoadQuarter(memory, a.Weights, row0, 0, quarter), next1 = default(TPanel).LoadQuarter(memory, a.Weights, row1, 0, quarter);
@@ -92,22 +94,22 @@ internal static class WarpgroupGemm<TPanel, TTile>
         Group.Barrier();
         WarpgroupTile.Put(tiles, shared + (uint)(((2 * quarter * WarpgroupTile.ResultStride) + (16 * warp) + (lane >> 2)) * 4));
         Group.Barrier();
-        Write(memory, a, shared, firstToken, firstRow);
+        Write(memory, a, shared, range, firstRow);
     }
 
-    private static void Write(DeviceMemory memory, GemmArguments a, uint shared, int firstToken, int firstRow)
+    private static void Write(DeviceMemory memory, GemmArguments a, uint shared, TokenRange range, int firstRow)
     {
-        int col = Group.IdxX & 127, row = firstRow + col, count = IntrinsicMath.Min(32 * default(TTile).Tiles, a.Tokens - firstToken);
+        int col = Group.IdxX & 127, row = firstRow + col, count = IntrinsicMath.Min(32 * default(TTile).Tiles, range.End - range.First);
         if (row >= a.Weights.Rows) return;
-        float bias = a.Bias >= 0 ? memory.Floats[(a.Bias >> 2) + row] : 0f;
+        float bias = a.Bias >= 0 ? memory.Floats[(a.Bias >> 2) + range.FirstRow + row] : 0f;
         uint place = shared + (uint)(col * 4);
         for (int token = Group.IdxX >> 7; token < count; token += 8)
         {
             float v0 = Sum(place, token), v1 = Sum(place, token + 2), v2 = Sum(place, token + 4), v3 = Sum(place, token + 6);
-            memory.Floats[a.Y.Row(firstToken + token) + row] = v0 + bias;
-            if (token + 2 < count) memory.Floats[a.Y.Row(firstToken + token + 2) + row] = v1 + bias;
-            if (token + 4 < count) memory.Floats[a.Y.Row(firstToken + token + 4) + row] = v2 + bias;
-            if (token + 6 < count) memory.Floats[a.Y.Row(firstToken + token + 6) + row] = v3 + bias;
+            memory.Floats[a.Y.Row(a.RowOf(memory, range.First + token)) + row] = v0 + bias;
+            if (token + 2 < count) memory.Floats[a.Y.Row(a.RowOf(memory, range.First + token + 2)) + row] = v1 + bias;
+            if (token + 4 < count) memory.Floats[a.Y.Row(a.RowOf(memory, range.First + token + 4)) + row] = v2 + bias;
+            if (token + 6 < count) memory.Floats[a.Y.Row(a.RowOf(memory, range.First + token + 6)) + row] = v3 + bias;
         }
     }
 

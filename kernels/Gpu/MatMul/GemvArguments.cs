@@ -14,30 +14,56 @@ internal readonly struct GemvPart(DeviceWeights weights, long firstRow, long bia
     public readonly long Bias = bias;
     public readonly DeviceTensor Y = y;
 
+    /// <summary>The part of a head, from a token on.</summary>
+    public GemvPart At(int token, int head, int apartInY) => new(
+        Weights, FirstRow + ((long)head * Weights.Rows), Bias, new DeviceTensor(Y.Offset + ((((long)token * Y.Stride) + ((long)head * apartInY)) * sizeof(float)), Y.Cols, Y.Stride));
+
     /// <summary>Pieces of so many rows, the last one perhaps of fewer.</summary>
     public int Units(int rows) => (Weights.Rows + rows - 1) / rows;
+}
+
+/// <summary>Heads that share a launch: columns of x, one behind the other, each with a matrix of a stack, and columns of y.</summary>
+internal readonly struct GemvHeads(int count, int apart, int apartInY)
+{
+    /// <summary>At least one.</summary>
+    public readonly int Count = count;
+
+    /// <summary>Values from a head to the next one's in <see cref="GemvArguments.X"/>; bytes lie head by head without gaps.</summary>
+    public readonly int Apart = apart;
+
+    /// <summary>The same in y.</summary>
+    public readonly int ApartInY = apartInY;
 }
 
 /// <summary>
 /// Up to three products of the same activations. Activations are binary32 (<see cref="X"/>), or signed bytes in blocks of 32 (<see cref="Quants"/>, <see cref="Scales"/>) made by
 /// <see cref="QuantiseActivations"/>.
 /// </summary>
-internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, long scales, GemvPart first, GemvPart second, GemvPart third)
+internal readonly struct GemvArguments(int tokens, DeviceTensor x, long quants, long scales, GemvPart first, GemvPart second, GemvPart third, GemvHeads heads)
 {
-    /// <summary>Rows of x, at most as many as the kernel is made for.</summary>
+    /// <summary>Rows of x.</summary>
     public readonly int Tokens = tokens;
 
     /// <summary>[tokens, cols] binary32; begins at a multiple of 16 bytes, as does every row, and is zero up to a multiple of 8 values.</summary>
     public readonly DeviceTensor X = x;
 
-    /// <summary>Byte offset of [tokens, cols] signed bytes.</summary>
+    /// <summary>Byte offset of [tokens, heads, cols] signed bytes.</summary>
     public readonly long Quants = quants;
 
-    /// <summary>Byte offset of [tokens, cols / 32] scales: binary32, then two 16-bit sums, of the first and last sixteen bytes of the block.</summary>
+    /// <summary>Byte offset of [tokens, heads, cols / 32] scales: binary32, then two 16-bit sums, of the first and last sixteen bytes of the block.</summary>
     public readonly long Scales = scales;
     public readonly GemvPart First = first;
     public readonly GemvPart Second = second;
     public readonly GemvPart Third = third;
+    public readonly GemvHeads Heads = heads;
+
+    /// <summary>The same with the activations from a token on, of one head; parts are left as they are, since a group needs one of them.</summary>
+    public GemvArguments At(int token, int head)
+    {
+        long row = ((long)token * Heads.Count) + head, cols = First.Weights.Cols;
+        DeviceTensor x = new(X.Offset + ((((long)token * X.Stride) + ((long)head * Heads.Apart)) * sizeof(float)), X.Cols, X.Stride);
+        return new GemvArguments(Tokens - token, x, Quants + (row * cols), Scales + (row * (cols >> 2)), First, Second, Third, Heads);
+    }
 
     /// <summary>Where a unit of so many rows is, counted over all products; behind the last unit of the last product there is none.</summary>
     public GemvPlace Find(int unit, int rows)

@@ -17,6 +17,12 @@ internal struct GemvActivations
 
     /// <summary>Sum of the first sixteen bytes in the lower half, of the last in the upper.</summary>
     public int Sums;
+
+    /// <summary>Sum of bytes 0…15.</summary>
+    public readonly int LowerSum => (Sums << 16) >> 16;
+
+    /// <summary>Sum of bytes 16…31.</summary>
+    public readonly int UpperSum => Sums >> 16;
 }
 
 /// <summary>Addresses of a token's activations for a piece.</summary>
@@ -35,35 +41,34 @@ internal interface IGemvRow
     /// <summary>Pieces of a row.</summary>
     int Pieces(DeviceWeights w);
 
-    /// <summary>Where a row is.</summary>
+    /// <summary>Where a row begins.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="w">The matrix.</param>
-    /// <param name="place">Pieces before it in the plane: <c>row · pieces + piece</c>.</param>
-    RowAddress At(DeviceMemory memory, DeviceWeights w, long place);
-
-    /// <summary>The same, 64 pieces further.</summary>
-    RowAddress Next(RowAddress row);
+    /// <param name="row">Row, over all matrices of a stack.</param>
+    RowAddress At(DeviceMemory memory, DeviceWeights w, long row);
 
     /// <summary>Reads a piece, early.</summary>
     /// <param name="memory">The arena.</param>
-    /// <param name="row">Where it is.</param>
+    /// <param name="row">Its row.</param>
+    /// <param name="piece">Piece of the row.</param>
     /// <param name="ahead">0, or 1 for the piece 32 further.</param>
-    RawBlock Read(DeviceMemory memory, RowAddress row, int ahead);
+    RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead);
 
-    /// <summary>Where a token's activations are.</summary>
-    ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces);
-
-    /// <summary>The same, 64 pieces further.</summary>
-    ActivationAddress Next(ActivationAddress x);
+    /// <summary>Where a token's activations begin.</summary>
+    ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces);
 
     /// <summary>A token's activations for a piece.</summary>
     /// <param name="memory">The arena.</param>
-    /// <param name="x">Where they are.</param>
+    /// <param name="x">Where they begin.</param>
+    /// <param name="piece">Piece of the row.</param>
     /// <param name="ahead">0, or 1 for the piece 32 further.</param>
-    GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead);
+    GemvActivations Read(DeviceMemory memory, ActivationAddress x, int piece, int ahead);
 
-    /// <summary>The product of a piece and activations.</summary>
-    float Dot(RawBlock raw, GemvActivations x, int piece);
+    /// <summary>The product of a piece and activations, over <see cref="Factor"/>.</summary>
+    float Dot(RawBlock raw, GemvActivations x);
+
+    /// <summary>What products with the same activations have in common.</summary>
+    float Factor(GemvActivations x);
 }
 
 /// <summary>A row of a block format and activations in bytes: a piece is a block of 32.</summary>
@@ -72,55 +77,32 @@ internal readonly struct BlockRow<T> : IGemvRow
 {
     public int Pieces(DeviceWeights w) => w.Blocks;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => default(T).At(memory, w, place);
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => default(T).At(memory, w, row);
 
-    public RowAddress Next(RowAddress row) => default(T).Next(row);
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead) => default(T).Read(memory, row, piece, ahead);
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => default(T).Read(memory, row, ahead);
-
-    public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces)
+    public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces)
     {
-        long place = ((long)token * pieces) + piece;
+        long place = (long)token * a.Heads.Count * pieces;
         return new ActivationAddress { A = memory.Address + (ulong)(a.Quants + (place * 32)), B = memory.Address + (ulong)(a.Scales + (place * 8)) };
     }
 
-    public ActivationAddress Next(ActivationAddress x) => new() { A = x.A + 2048, B = x.B + 512 };
-
-    public GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead) => new()
+    public GemvActivations Read(DeviceMemory memory, ActivationAddress x, int piece, int ahead)
     {
-        Low = Lane.Load16(memory, x.A + (1024UL * (uint)ahead)),
-        High = Lane.Load16(memory, x.A + 16 + (1024UL * (uint)ahead)),
-        D = Interop.IntAsFloat(Lane.Word(memory, x.B + (256UL * (uint)ahead))),
-        Sums = (int)Lane.Word(memory, x.B + 4 + (256UL * (uint)ahead)),
-    };
-
-    public float Dot(RawBlock raw, GemvActivations x, int piece)
-    {
-        BlockCodes w = default(T).Quick(raw, piece);
-        int low = Lane.Dp4a(w.C3, x.Low.W, Lane.Dp4a(w.C2, x.Low.Z, Lane.Dp4a(w.C1, x.Low.Y, Lane.Dp4a(w.C0, x.Low.X, 0)))), sums = ((x.Sums << 16) >> 16) + (x.Sums >> 16);
-        if (default(T).HasQuickCodes)
+        ulong place = Lane.Place(x.A, piece, 32) + (1024UL * (uint)ahead);
+        Uint2 scale = Lane.Load8(memory, Lane.Place(x.B, piece, 8) + (256UL * (uint)ahead));
+        return new GemvActivations
         {
-            int upper = Lane.Dp4aUnsigned(w.C7, x.High.W, Lane.Dp4aUnsigned(w.C6, x.High.Z, Lane.Dp4aUnsigned(w.C5, x.High.Y, Lane.Dp4aUnsigned(w.C4, x.High.X, 16 * low))));
-            float sixteen = w.Scale * upper;
-            if (default(T).HasMinimum) sixteen -= w.Minimum * (16 * sums);
-            return x.D * 0.0625f * sixteen;
-        }
-
-        float product;
-        if (default(T).HasTwoScales)
-        {
-            int high = Lane.Dp4a(w.C7, x.High.W, Lane.Dp4a(w.C6, x.High.Z, Lane.Dp4a(w.C5, x.High.Y, Lane.Dp4a(w.C4, x.High.X, 0))));
-            product = (w.Scale * low) + (w.UpperScale * high);
-        }
-        else
-        {
-            int all = Lane.Dp4a(w.C7, x.High.W, Lane.Dp4a(w.C6, x.High.Z, Lane.Dp4a(w.C5, x.High.Y, Lane.Dp4a(w.C4, x.High.X, low))));
-            product = w.Scale * all;
-        }
-
-        if (default(T).HasMinimum) product -= w.Minimum * sums;
-        return x.D * product;
+            Low = Lane.Load16(memory, place),
+            High = Lane.Load16(memory, place + 16),
+            D = Interop.IntAsFloat(scale.X),
+            Sums = (int)scale.Y,
+        };
     }
+
+    public float Dot(RawBlock raw, GemvActivations x) => default(T).Dot(raw, x);
+
+    public float Factor(GemvActivations x) => x.D * default(T).Factor;
 }
 
 /// <summary>A row of floating-point weights and activations in binary32: a piece is 16 bytes of weights.</summary>
@@ -129,29 +111,26 @@ internal readonly struct FloatRow<T> : IGemvRow
 {
     public int Pieces(DeviceWeights w) => (w.Cols + default(T).Values - 1) / default(T).Values;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * Pieces(w) * 16)) };
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024 };
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead) => new() { A = Lane.Stream16(memory, Lane.Place(row.A, piece, 16) + (512UL * (uint)ahead)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)) };
+    public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces) => new() { A = memory.Address + (ulong)(a.X.Row(token) * 4) };
 
-    public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int piece, int pieces) =>
-        new() { A = memory.Address + (ulong)((a.X.Row(token) * 4) + ((long)piece * default(T).Values * 4)) };
-
-    public ActivationAddress Next(ActivationAddress x) => new() { A = x.A + (256UL * (uint)default(T).Values) };
-
-    public GemvActivations Read(DeviceMemory memory, ActivationAddress x, int ahead)
+    public GemvActivations Read(DeviceMemory memory, ActivationAddress x, int piece, int ahead)
     {
-        ulong place = x.A + (128UL * (uint)default(T).Values * (uint)ahead);
+        ulong place = Lane.Place(x.A, piece, 4 * (uint)default(T).Values) + (128UL * (uint)default(T).Values * (uint)ahead);
         if (default(T).Values == 4) return new GemvActivations { Low = Lane.Load16(memory, place) };
         return new GemvActivations { Low = Lane.Load16(memory, place), High = Lane.Load16(memory, place + 16) };
     }
 
-    public float Dot(RawBlock raw, GemvActivations activations, int piece)
+    public float Dot(RawBlock raw, GemvActivations activations)
     {
         Float8 w = default(T).Decode(raw.A), x = Float8.OfBits(activations.Low, activations.High);
         float sum = (w.V0 * x.V0) + (w.V1 * x.V1) + (w.V2 * x.V2) + (w.V3 * x.V3);
         if (default(T).Values == 8) sum += (w.V4 * x.V4) + (w.V5 * x.V5) + (w.V6 * x.V6) + (w.V7 * x.V7);
         return sum;
     }
+
+    public float Factor(GemvActivations x) => 1f;
 }

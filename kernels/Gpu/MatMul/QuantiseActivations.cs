@@ -1,4 +1,5 @@
 using ILGPU;
+using Quern.Kernels.Gpu.Ops;
 
 namespace Quern.Kernels.Gpu.MatMul;
 
@@ -16,15 +17,20 @@ internal readonly struct QuantisedPlaces(long quants, long scales)
 }
 
 /// <summary>Arguments of <see cref="QuantiseActivations"/>.</summary>
-internal readonly struct QuantiseArguments(DeviceTensor x, QuantisedPlaces places)
+internal readonly struct QuantiseArguments(DeviceTensor x, QuantisedPlaces places, int heads, int apart)
 {
+    /// <summary>The columns of the first head.</summary>
     public readonly DeviceTensor X = x;
     public readonly QuantisedPlaces Places = places;
+    public readonly int Heads = heads;
+
+    /// <summary>Values from a head to the next one.</summary>
+    public readonly int Apart = apart;
 }
 
 /// <summary>
 /// Activations as signed bytes, 32 with a scale: <c>x[i] ≈ d · q[i]</c>, d the largest magnitude over 127; and the sums of each half of a block, for formats that take something off.
-/// A warp a block: grid (blocks of a row over warps of a group, tokens). Kernels that make activations do the same as they write them (<see cref="Block"/>).
+/// A warp a block: grid (blocks of a head over warps of a group, tokens × heads). Kernels that make activations do the same as they write them (<see cref="Block"/>).
 /// Source: Dettmers et al. 2022, arXiv 2208.07339, section 2 (absmax quantisation), here in blocks.
 /// </summary>
 internal static class QuantiseActivations
@@ -35,7 +41,7 @@ internal static class QuantiseActivations
     {
         int block = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), blocks = a.X.Cols >> 5;
         if (block >= blocks) return;
-        float value = memory.Floats[a.X.Row(Grid.IdxY) + (block * 32) + (Group.IdxX & 31)];
+        float value = memory.Floats[RowCopies.RowOfHead(a.X, a.Heads, a.Apart) + (block * 32) + (Group.IdxX & 31)];
         Block(memory, a.Places, ((long)Grid.IdxY * blocks) + block, value);
     }
 

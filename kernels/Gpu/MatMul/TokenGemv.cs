@@ -5,7 +5,7 @@ namespace Quern.Kernels.Gpu.MatMul;
 
 /// <summary>
 /// <c>y = x Wᵀ + bias</c> for one token: as fast as memory gives the weights. A warp computes two rows; its lanes take two pieces of each at once, so that each load of the warp is 512 bytes
-/// on end, and read the next ones before they multiply those in hand. Grid: pairs of rows over warps of a group.
+/// on end, and read the next ones before they multiply those in hand. Grid: (pairs of rows over warps of a group, heads).
 /// </summary>
 internal static class TokenGemv<TRow>
     where TRow : unmanaged, IGemvRow
@@ -14,56 +14,64 @@ internal static class TokenGemv<TRow>
 
     /// <param name="memory">The arena.</param>
     /// <param name="a">Activations and products.</param>
+    [JoinsPieces]
     [MostRegisters(128)]
-    public static void Kernel(DeviceMemory memory, GemvArguments a)
+    public static void Kernel(DeviceMemory memory, GemvArguments a) => Run(memory, a);
+
+    /// <summary>The same of floating-point weights, which need less and gain from more warps.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="a">Activations and products.</param>
+    [JoinsPieces]
+    [MostRegisters(80)]
+    public static void FloatKernel(DeviceMemory memory, GemvArguments a) => Run(memory, a);
+
+    private static void Run(DeviceMemory memory, GemvArguments a)
     {
         TRow row = default;
         int lane = Group.IdxX & 31;
         GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
-        GemvPart part = place.Part;
+        GemvPart part = place.Part.At(0, Grid.IdxY, a.Heads.ApartInY);
+        a = a.At(0, Grid.IdxY);
         DeviceWeights w = part.Weights;
         if (place.Row >= w.Rows) return;
-        int pieces = row.Pieces(w), left = pieces - lane;
-        long first = ((part.FirstRow + place.Row) * pieces) + lane, second = place.Row + 1 < w.Rows ? first + pieces : first;
+        int pieces = row.Pieces(w), left = pieces - lane, piece = lane;
+        long first = part.FirstRow + place.Row, second = place.Row + 1 < w.Rows ? first + 1 : first;
         RowAddress r0 = row.At(memory, w, first), r1 = row.At(memory, w, second);
-        ActivationAddress x = row.Activations(memory, a, 0, lane, pieces);
+        ActivationAddress x = row.Activations(memory, a, 0, pieces);
         float s0 = 0, s1 = 0;
 
         // Weights are on their way to the second-level cache while the activations are being made.
-        Lane.Prefetch(r0.A);
-        Lane.Prefetch(r1.A);
-        Lane.Prefetch(r0.A + 512);
-        Lane.Prefetch(r1.A + 512);
+        ulong own = (uint)lane * 16UL;
+        Lane.Prefetch(r0.A + own);
+        Lane.Prefetch(r1.A + own);
+        Lane.Prefetch(r0.A + own + 512);
+        Lane.Prefetch(r1.A + own + 512);
         Lane.WaitForKernelsBefore();
-        RawBlock a0 = row.Read(memory, r0, 0), a1 = row.Read(memory, r1, 0), a2 = row.Read(memory, r0, 1), a3 = row.Read(memory, r1, 1);
+        RawBlock a0 = row.Read(memory, r0, piece, 0), a1 = row.Read(memory, r1, piece, 0), a2 = row.Read(memory, r0, piece, 1), a3 = row.Read(memory, r1, piece, 1);
         while (true)
         {
             // What is read behind the end of a row is not used.
-            GemvActivations x0 = row.Read(memory, x, 0), x1 = row.Read(memory, x, 1);
+            GemvActivations x0 = row.Read(memory, x, piece, 0), x1 = row.Read(memory, x, piece, 1);
             RawBlock b0 = default, b1 = default, b2 = default, b3 = default;
-            r0 = row.Next(r0);
-            r1 = row.Next(r1);
-            if (pieces > 64) (b0, b1, b2, b3) = (row.Read(memory, r0, 0), row.Read(memory, r1, 0), row.Read(memory, r0, 1), row.Read(memory, r1, 1));
+            int next = piece + 64;
+            if (pieces > 64) (b0, b1, b2, b3) = (row.Read(memory, r0, next, 0), row.Read(memory, r1, next, 0), row.Read(memory, r0, next, 1), row.Read(memory, r1, next, 1));
 
             // Reads stay above it, so that they are under way while the pieces in hand are multiplied.
             Warp.Barrier();
-            Add(ref s0, ref s1, row, a0, a1, x0, lane, left > 0);
-            Add(ref s0, ref s1, row, a2, a3, x1, lane, left > 32);
+            Add(ref s0, ref s1, row, a0, a1, x0, left > 0);
+            Add(ref s0, ref s1, row, a2, a3, x1, left > 32);
             pieces -= 64;
             left -= 64;
             if (pieces <= 0) break;
-            x = row.Next(x);
-            GemvActivations x2 = row.Read(memory, x, 0), x3 = row.Read(memory, x, 1);
-            r0 = row.Next(r0);
-            r1 = row.Next(r1);
-            if (pieces > 64) (a0, a1, a2, a3) = (row.Read(memory, r0, 0), row.Read(memory, r1, 0), row.Read(memory, r0, 1), row.Read(memory, r1, 1));
+            GemvActivations x2 = row.Read(memory, x, next, 0), x3 = row.Read(memory, x, next, 1);
+            piece = next + 64;
+            if (pieces > 64) (a0, a1, a2, a3) = (row.Read(memory, r0, piece, 0), row.Read(memory, r1, piece, 0), row.Read(memory, r0, piece, 1), row.Read(memory, r1, piece, 1));
             Warp.Barrier();
-            Add(ref s0, ref s1, row, b0, b1, x2, lane, left > 0);
-            Add(ref s0, ref s1, row, b2, b3, x3, lane, left > 32);
+            Add(ref s0, ref s1, row, b0, b1, x2, left > 0);
+            Add(ref s0, ref s1, row, b2, b3, x3, left > 32);
             pieces -= 64;
             left -= 64;
             if (pieces <= 0) break;
-            x = row.Next(x);
         }
 
         // Half of the lanes go on with one row each: lane 0 writes the first and lane 16 the second.
@@ -80,10 +88,10 @@ internal static class TokenGemv<TRow>
     }
 
     // A piece of both rows, if they have it. It is multiplied all the same: with branches between them products would not be mixed.
-    private static void Add(ref float s0, ref float s1, TRow row, RawBlock w0, RawBlock w1, GemvActivations x, int lane, bool isPiece)
+    private static void Add(ref float s0, ref float s1, TRow row, RawBlock w0, RawBlock w1, GemvActivations x, bool isPiece)
     {
-        float first = row.Dot(w0, x, lane), second = row.Dot(w1, x, lane);
-        s0 += isPiece ? first : 0f;
-        s1 += isPiece ? second : 0f;
+        float first = row.Dot(w0, x), second = row.Dot(w1, x), factor = row.Factor(x);
+        s0 = isPiece ? s0 + (factor * first) : s0;
+        s1 = isPiece ? s1 + (factor * second) : s1;
     }
 }

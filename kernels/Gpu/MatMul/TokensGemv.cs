@@ -4,8 +4,8 @@ using Quern.Kernels.Gpu.Weights;
 namespace Quern.Kernels.Gpu.MatMul;
 
 /// <summary>
-/// <c>y = x Wᵀ + bias</c> for two to eight tokens, weights read once. A warp computes two rows; its lanes take pieces in turn, so that each load of the warp is 512 bytes on end.
-/// Grid: pairs of rows over warps of a group.
+/// <c>y = x Wᵀ + bias</c> for two to eight tokens, weights read once; for more, once for each eight. A warp computes two rows; its lanes take pieces in turn, so that each load of the warp is 512 bytes on end.
+/// Grid: (pairs of rows over warps of a group, tokens in eights × heads).
 /// </summary>
 internal static class TokensGemv<TRow, TTokens>
     where TRow : unmanaged, IGemvRow
@@ -15,52 +15,56 @@ internal static class TokensGemv<TRow, TTokens>
 
     /// <param name="memory">The arena.</param>
     /// <param name="a">Activations and products.</param>
+    [JoinsPieces]
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         TRow row = default;
+        int eight = Grid.IdxY / a.Heads.Count, token = eight * default(TTokens).Count, head = Grid.IdxY - (eight * a.Heads.Count);
         GemvPlace place = a.Find((Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), Rows);
-        GemvPart part = place.Part;
+        GemvPart part = place.Part.At(token, head, a.Heads.ApartInY);
+        a = a.At(token, head);
         if (place.Row >= part.Weights.Rows) return;
         int pieces = row.Pieces(part.Weights);
-        long first = (part.FirstRow + place.Row) * pieces, second = place.Row + 1 < part.Weights.Rows ? first + pieces : first;
+        long first = part.FirstRow + place.Row, second = place.Row + 1 < part.Weights.Rows ? first + 1 : first;
+        RowAddress r0 = row.At(memory, part.Weights, first), r1 = row.At(memory, part.Weights, second);
         GemvSums sums = default;
         for (int piece = Group.IdxX & 31; piece < pieces; piece += 32)
         {
-            RawBlock w0 = row.Read(memory, row.At(memory, part.Weights, first + piece), 0), w1 = row.Read(memory, row.At(memory, part.Weights, second + piece), 0);
-            GemvActivations x = row.Read(memory, row.Activations(memory, a, 0, piece, pieces), 0);
-            sums.A0 += row.Dot(w0, x, piece);
-            sums.B0 += row.Dot(w1, x, piece);
+            RawBlock w0 = row.Read(memory, r0, piece, 0), w1 = row.Read(memory, r1, piece, 0);
+            GemvActivations x = row.Read(memory, row.Activations(memory, a, 0, pieces), piece, 0);
+            sums.A0 += row.Factor(x) * row.Dot(w0, x);
+            sums.B0 += row.Factor(x) * row.Dot(w1, x);
             if (default(TTokens).Count > 1)
             {
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 1), piece, pieces), 0);
-                sums.A1 += row.Dot(w0, x, piece);
-                sums.B1 += row.Dot(w1, x, piece);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 1), pieces), piece, 0);
+                sums.A1 += row.Factor(x) * row.Dot(w0, x);
+                sums.B1 += row.Factor(x) * row.Dot(w1, x);
             }
 
             if (default(TTokens).Count > 2)
             {
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 2), piece, pieces), 0);
-                sums.A2 += row.Dot(w0, x, piece);
-                sums.B2 += row.Dot(w1, x, piece);
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 3), piece, pieces), 0);
-                sums.A3 += row.Dot(w0, x, piece);
-                sums.B3 += row.Dot(w1, x, piece);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 2), pieces), piece, 0);
+                sums.A2 += row.Factor(x) * row.Dot(w0, x);
+                sums.B2 += row.Factor(x) * row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 3), pieces), piece, 0);
+                sums.A3 += row.Factor(x) * row.Dot(w0, x);
+                sums.B3 += row.Factor(x) * row.Dot(w1, x);
             }
 
             if (default(TTokens).Count > 4)
             {
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 4), piece, pieces), 0);
-                sums.A4 += row.Dot(w0, x, piece);
-                sums.B4 += row.Dot(w1, x, piece);
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 5), piece, pieces), 0);
-                sums.A5 += row.Dot(w0, x, piece);
-                sums.B5 += row.Dot(w1, x, piece);
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 6), piece, pieces), 0);
-                sums.A6 += row.Dot(w0, x, piece);
-                sums.B6 += row.Dot(w1, x, piece);
-                x = row.Read(memory, row.Activations(memory, a, Token(a, 7), piece, pieces), 0);
-                sums.A7 += row.Dot(w0, x, piece);
-                sums.B7 += row.Dot(w1, x, piece);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 4), pieces), piece, 0);
+                sums.A4 += row.Factor(x) * row.Dot(w0, x);
+                sums.B4 += row.Factor(x) * row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 5), pieces), piece, 0);
+                sums.A5 += row.Factor(x) * row.Dot(w0, x);
+                sums.B5 += row.Factor(x) * row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 6), pieces), piece, 0);
+                sums.A6 += row.Factor(x) * row.Dot(w0, x);
+                sums.B6 += row.Factor(x) * row.Dot(w1, x);
+                x = row.Read(memory, row.Activations(memory, a, Token(a, 7), pieces), piece, 0);
+                sums.A7 += row.Factor(x) * row.Dot(w0, x);
+                sums.B7 += row.Factor(x) * row.Dot(w1, x);
             }
         }
 

@@ -48,7 +48,7 @@ internal sealed class WeightKernels
     public static WeightKernels OfFloats<T>(GpuDevice device)
         where T : unmanaged, IFloatFormat => new(
             device, EmbedFloats<T>.Kernel, ExpertProducts<FloatRow<T>>.Kernel,
-            (TokenGemv<FloatRow<T>>.Kernel, TokensGemv<FloatRow<T>, TwoTokens>.Kernel, TokensGemv<FloatRow<T>, FourTokens>.Kernel, TokensGemv<FloatRow<T>, EightTokens>.Kernel),
+            (TokenGemv<FloatRow<T>>.FloatKernel, TokensGemv<FloatRow<T>, TwoTokens>.Kernel, TokensGemv<FloatRow<T>, FourTokens>.Kernel, TokensGemv<FloatRow<T>, EightTokens>.Kernel),
             (TensorGemm<FloatPanel<T>, Tokens32>.Kernel, TensorGemm<FloatPanel<T>, Tokens64>.Kernel, TensorGemm<FloatPanel<T>, Tokens128>.Kernel),
             (WarpgroupGemm<FloatPanel<T>, Tokens64>.Kernel, WarpgroupGemm<FloatPanel<T>, Tokens128>.Kernel, WarpgroupGemm<FloatPanel<T>, Tokens256>.Kernel), default(FloatPanel<T>).Order);
 

@@ -24,10 +24,17 @@ internal readonly struct CopyHeadsArguments(DeviceTensor x, int apart, int heads
 }
 
 /// <summary>Arguments of <see cref="RowCopies.Pad"/>.</summary>
-internal readonly struct PadArguments(DeviceTensor x, DeviceTensor y)
+internal readonly struct PadArguments(DeviceTensor x, DeviceTensor y, int heads, int apart)
 {
+    /// <summary>The columns of the first head.</summary>
     public readonly DeviceTensor X = x;
+
+    /// <summary>[rows × heads, at least as many columns].</summary>
     public readonly DeviceTensor Y = y;
+    public readonly int Heads = heads;
+
+    /// <summary>Values from a head of x to the next one.</summary>
+    public readonly int Apart = apart;
 }
 
 /// <summary>Copies of rows and parts of rows. Grid: (columns over threads, rows of y).</summary>
@@ -50,11 +57,20 @@ internal static class RowCopies
         memory.Floats[a.Y.Row(Grid.IdxY) + (head * a.ApartInY) + col] = memory.Floats[a.X.Row(Grid.IdxY) + (head * a.Apart) + col];
     }
 
-    /// <summary>Copies rows to wider ones and fills the rest with zeros.</summary>
+    /// <summary>Copies heads to wider rows and fills the rest with zeros.</summary>
     public static void Pad(DeviceMemory memory, PadArguments a)
     {
         int col = (Grid.IdxX * Group.DimX) + Group.IdxX;
         if (col >= a.Y.Cols) return;
-        memory.Floats[a.Y.Row(Grid.IdxY) + col] = col < a.X.Cols ? memory.Floats[a.X.Row(Grid.IdxY) + col] : 0f;
+        memory.Floats[a.Y.Row(Grid.IdxY) + col] = col < a.X.Cols ? memory.Floats[RowOfHead(a.X, a.Heads, a.Apart) + col] : 0f;
+    }
+
+    /// <summary>Index of the first value of a group's row and head: groups along y are rows × heads.</summary>
+    public static long RowOfHead(DeviceTensor x, int heads, int apart)
+    {
+        // Divisions only where there is something to divide.
+        if (heads == 1) return x.Row(Grid.IdxY);
+        int row = Grid.IdxY / heads;
+        return x.Row(row) + ((long)(Grid.IdxY - (row * heads)) * apart);
     }
 }

@@ -14,6 +14,10 @@ internal sealed class MostRegistersAttribute(int count) : Attribute
     public int Count { get; } = count;
 }
 
+/// <summary>A kernel whose pieces of PTX are joined (<see cref="PtxBlocks"/>). Not all are: attention with four heads of Q4_0 does not fit its registers then.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class JoinsPiecesAttribute : Attribute;
+
 /// <summary>A module of one kernel, and bytes of shared memory to ask for at launch.</summary>
 internal sealed record KernelText(string Ptx, int SharedBytes)
 {
@@ -29,7 +33,7 @@ internal sealed record KernelText(string Ptx, int SharedBytes)
     }
 }
 
-/// <summary>Compiles kernels; on a card their PTX goes through <see cref="PtxLocals"/> and <see cref="PtxModule"/> on the way, and to the driver.</summary>
+/// <summary>Compiles kernels; on a card their PTX goes through <see cref="PtxLocals"/>, <see cref="PtxBlocks"/> and <see cref="PtxModule"/> on the way, and to the driver.</summary>
 internal static class KernelLoader
 {
     // What was compiled once serves every device of the process.
@@ -49,6 +53,7 @@ internal static class KernelLoader
     {
         PTXCompiledKernel compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty);
         string text = PtxLocals.Promote(compiled.PTXAssembly);
+        if (kernel.IsDefined(typeof(JoinsPiecesAttribute))) text = PtxBlocks.Join(text);
         if (kernel.GetCustomAttribute<MostRegistersAttribute>() is { } bound) text = text.Replace("\n)\n{", $"\n)\n.maxnreg {bound.Count}\n{{", StringComparison.Ordinal);
         return new KernelText(PtxModule.Fit(text, StartsEarly(backend.Architecture), out int sharedBytes), sharedBytes);
     }

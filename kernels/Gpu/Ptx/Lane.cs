@@ -127,6 +127,23 @@ internal static class Lane
         return memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4];
     }
 
+    /// <summary>Address of one of many things of so many bytes, in less than 4 GiB.</summary>
+    public static ulong Place(ulong start, int index, uint bytes) => start + ((uint)index * bytes);
+
+    /// <summary>8 bytes that others read too.</summary>
+    public static Uint2 Load8(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> x = default, y = default;
+            CudaAsm.EmitRef("ld.global.v2.u32 {%0, %1}, [%2];", ref x, ref y, ref place);
+            return new Uint2 { X = x.Value, Y = y.Value };
+        }
+
+        return memory.Bytes.Cast<Uint2>()[(long)(address - memory.Address) >> 3];
+    }
+
     /// <summary>Four bytes.</summary>
     public static uint Word(DeviceMemory memory, ulong address)
     {
@@ -237,6 +254,19 @@ internal static class Lane
         value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 4));
         value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 2));
         return IntrinsicMath.Max(value, Warp.ShuffleXor(value, 1));
+    }
+
+    /// <summary>Sum over the lanes up to this one.</summary>
+    public static int WarpSumUpTo(int value)
+    {
+        int lane = Group.IdxX & 31;
+        for (int apart = 1; apart < 32; apart *= 2)
+        {
+            int before = Warp.ShuffleUp(value, apart);
+            value += lane >= apart ? before : 0;
+        }
+
+        return value;
     }
 
     /// <summary>binary16 to binary32.</summary>

@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Gpu.MatMul;
 
 namespace Quern.Kernels.Gpu.Weights;
 
@@ -14,20 +15,18 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public bool HasQuickCodes => false;
+    public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.High + (place * 16)), C = memory.Address + (ulong)(w.Scales + (place * 2)) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.High + (row * w.Blocks * 16)), C = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)) };
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 1024, C = row.C + 128 };
-
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
-        B = Lane.Stream16(memory, row.B + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, row.C + (64UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
+        B = Lane.Stream16(memory, Lane.Place(row.B, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Half(memory, Lane.Place(row.C, block, 2) + (64UL * (uint)ahead)),
     };
 
-    public BlockCodes Decode(RawBlock raw, int block) => new()
+    public BlockCodes Decode(RawBlock raw) => new()
     {
         C0 = raw.A.X,
         C1 = raw.A.Y,
@@ -40,9 +39,9 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
         Scale = Lane.FromHalf(raw.C),
     };
 
-    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+    public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.Upper(raw.B, x, ByteProducts.Lower(raw.A, x, 0));
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 2, cols / 16);
 

@@ -1,5 +1,6 @@
 using ILGPU;
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Gpu.MatMul;
 
 namespace Quern.Kernels.Gpu.Weights;
 
@@ -16,25 +17,23 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public bool HasQuickCodes => false;
+    public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + (place * 2)) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)) };
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128 };
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
+        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
-        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Half(memory, row.B + (64UL * (uint)ahead)) };
-
-    public BlockCodes Decode(RawBlock raw, int block)
+    public BlockCodes Decode(RawBlock raw)
     {
         BlockCodes codes = NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3);
         codes.Scale = Lane.FromHalf(raw.C);
         return codes;
     }
 
-    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+    public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x);
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 
@@ -61,29 +60,31 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public bool HasQuickCodes => false;
+    public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + place), C = memory.Address + (ulong)(w.Super + ((place >> 3) * 2)) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks)), C = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 2)) };
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 64, C = row.C + 16 };
-
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
-        C = Lane.Byte(memory, row.B + (32UL * (uint)ahead)),
-        D = Lane.Half(memory, row.C + (8UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Byte(memory, Lane.Place(row.B, block, 1) + (32UL * (uint)ahead)),
+        D = Lane.Half(memory, Lane.Place(row.C, block >> 3, 2) + (8UL * (uint)ahead)),
     };
 
-    public BlockCodes Decode(RawBlock raw, int block)
+    public BlockCodes Decode(RawBlock raw)
     {
         BlockCodes codes = NibblePlanes.Runs(raw.A, IQ4_NLPlanes.Book0, IQ4_NLPlanes.Book1, IQ4_NLPlanes.Book2, IQ4_NLPlanes.Book3);
         codes.Scale = Lane.FromHalf(raw.D) * ((int)(raw.C << 24) >> 24);
         return codes;
     }
 
-    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+    public float Dot(RawBlock raw, GemvActivations x)
+    {
+        int sum = ByteProducts.All(NibblePlanes.Runs(raw.A, IQ4_NLPlanes.Book0, IQ4_NLPlanes.Book1, IQ4_NLPlanes.Book2, IQ4_NLPlanes.Book3), x);
+        return Lane.FromHalf(raw.D) * (((int)(raw.C << 24) >> 24) * sum);
+    }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32, Super: cols / 128);
 
@@ -118,28 +119,23 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => false;
 
-    public bool HasQuickCodes => false;
+    public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + place) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks)) };
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 64 };
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
+        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Byte(memory, Lane.Place(row.B, block, 1) + (32UL * (uint)ahead)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
-        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Byte(memory, row.B + (32UL * (uint)ahead)) };
-
-    public BlockCodes Decode(RawBlock raw, int block)
+    public BlockCodes Decode(RawBlock raw)
     {
         BlockCodes codes = NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3);
-
-        // Below 2 the scale is no normal number: bits 21 and 22 of the significand.
-        uint e = raw.C;
-        codes.Scale = Interop.IntAsFloat(e < 2 ? 0x00200000u << (int)e : (e - 1) << 23);
+        codes.Scale = Scale(raw.C);
         return codes;
     }
 
-    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+    public float Dot(RawBlock raw, GemvActivations x) => Scale(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x);
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32);
 
@@ -153,4 +149,7 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
             NibblePlanes.LayRuns(codes, row.Quants + (16 * block));
         }
     }
+
+    // Below 2 the scale is no normal number: bits 21 and 22 of the significand.
+    private static float Scale(uint e) => Interop.IntAsFloat(e < 2 ? 0x00200000u << (int)e : (e - 1) << 23);
 }

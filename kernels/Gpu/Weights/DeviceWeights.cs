@@ -1,6 +1,7 @@
 using ILGPU;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Gpu.MatMul;
 
 namespace Quern.Kernels.Gpu.Weights;
 
@@ -87,7 +88,7 @@ internal struct RawBlock
     public uint E;
 }
 
-/// <summary>Addresses of a block in the planes of its matrix; which, each format knows.</summary>
+/// <summary>Addresses of a row in the planes of its matrix; which, each format knows.</summary>
 internal struct RowAddress
 {
     public ulong A;
@@ -105,31 +106,27 @@ internal interface IBlockFormat
     /// <summary>Whether something is taken off.</summary>
     bool HasMinimum { get; }
 
-    /// <summary>Whether <see cref="Quick"/> leaves codes 16…31 where they are, in the upper halves of their bytes: sixteen times as large, and unsigned.</summary>
-    bool HasQuickCodes { get; }
-
-    /// <summary>Where the planes of a row are.</summary>
+    /// <summary>Where a row begins in the planes.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="w">The matrix.</param>
-    /// <param name="place">Blocks before it in the plane: <c>row · blocks + block</c>.</param>
-    RowAddress At(DeviceMemory memory, DeviceWeights w, long place);
+    /// <param name="row">Row, over all matrices of a stack.</param>
+    RowAddress At(DeviceMemory memory, DeviceWeights w, long row);
 
-    /// <summary>The same, 64 blocks further.</summary>
-    RowAddress Next(RowAddress row);
-
-    /// <summary>Reads a block, early.</summary>
+    /// <summary>Reads a block, early. An address is made of the row's and the block's number, which costs less than to keep each up.</summary>
     /// <param name="memory">The arena.</param>
-    /// <param name="row">Where it is.</param>
+    /// <param name="row">Its row.</param>
+    /// <param name="block">Block of the row.</param>
     /// <param name="ahead">0, or 1 for the block 32 further.</param>
-    RawBlock Read(DeviceMemory memory, RowAddress row, int ahead);
+    RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead);
 
     /// <summary>Decodes what was read.</summary>
-    /// <param name="raw">The block.</param>
-    /// <param name="block">Block of the row, of which the lower three bits count.</param>
-    BlockCodes Decode(RawBlock raw, int block);
+    BlockCodes Decode(RawBlock raw);
 
-    /// <summary>The same for byte products, with <see cref="HasQuickCodes"/>.</summary>
-    BlockCodes Quick(RawBlock raw, int block);
+    /// <summary>Product of what was read and activations in bytes, over <see cref="Factor"/> and their scale: with as few instructions as there can be, which are what these products cost.</summary>
+    float Dot(RawBlock raw, GemvActivations x);
+
+    /// <summary>1, or 1/16 where nibbles are multiplied where they are.</summary>
+    float Factor { get; }
 
     /// <summary>Reads and decodes a block.</summary>
     /// <param name="memory">The arena.</param>

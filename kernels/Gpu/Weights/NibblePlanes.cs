@@ -27,12 +27,6 @@ internal static unsafe class NibblePlanes
         };
     }
 
-    /// <summary>The same, the upper ones sixteen times as large: see <see cref="IBlockFormat.HasQuickCodes"/>.</summary>
-    public static BlockCodes QuickHalves(Uint4 q)
-    {
-        return new BlockCodes { C0 = q.X & Low, C1 = q.Y & Low, C2 = q.Z & Low, C3 = q.W & Low, C4 = q.X & ~Low, C5 = q.Y & ~Low, C6 = q.Z & ~Low, C7 = q.W & ~Low };
-    }
-
     /// <summary>The codes of nibbles in runs, looked up in a codebook of sixteen signed bytes, four words.</summary>
     public static BlockCodes Runs(Uint4 q, uint book0, uint book1, uint book2, uint book3)
     {

@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Gpu.MatMul;
 
 namespace Quern.Kernels.Gpu.Weights;
 
@@ -12,16 +13,14 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
 
     public bool HasMinimum => true;
 
-    public bool HasQuickCodes => true;
+    public float Factor => 0.0625f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.Scales + (place * 2)) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)) };
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 128 };
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
+        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) =>
-        new() { A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)), C = Lane.Half(memory, row.B + (64UL * (uint)ahead)) };
-
-    public BlockCodes Decode(RawBlock raw, int block)
+    public BlockCodes Decode(RawBlock raw)
     {
         BlockCodes codes = NibblePlanes.Halves(raw.A);
         codes.Scale = Lane.FromHalf(raw.C);
@@ -29,15 +28,10 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public BlockCodes Quick(RawBlock raw, int block)
-    {
-        BlockCodes codes = NibblePlanes.QuickHalves(raw.A);
-        codes.Scale = Lane.FromHalf(raw.C);
-        codes.Minimum = codes.Scale * 8;
-        return codes;
-    }
+    // Σ (q − 8) x, sixteen times.
+    public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.Sixteenfold(raw.A, x, -8 * (x.LowerSum + x.UpperSum));
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 

@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu.Formats;
+using Quern.Kernels.Gpu.MatMul;
 
 namespace Quern.Kernels.Gpu.Weights;
 
@@ -9,25 +10,29 @@ namespace Quern.Kernels.Gpu.Weights;
 /// </summary>
 internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
 {
+    private const uint Pair = 0x30303030;
+
     public bool HasTwoScales => true;
 
     public bool HasMinimum => false;
 
-    public bool HasQuickCodes => false;
+    public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long place) => new() { A = memory.Address + (ulong)(w.Quants + (place * 16)), B = memory.Address + (ulong)(w.High + (place * 8)), C = memory.Address + (ulong)(w.Scales + (place * 2)), D = memory.Address + (ulong)(w.Super + ((place >> 3) * 2)) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.High + (row * w.Blocks * 8)), C = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)), D = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 2)) };
 
-    public RowAddress Next(RowAddress row) => new() { A = row.A + 1024, B = row.B + 512, C = row.C + 128, D = row.D + 16 };
-
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int ahead) => new()
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead)
     {
-        A = Lane.Stream16(memory, row.A + (512UL * (uint)ahead)),
-        C = Lane.Word(memory, row.B + (256UL * (uint)ahead)),
-        D = Lane.Word(memory, row.B + 4 + (256UL * (uint)ahead)),
-        E = Lane.Half(memory, row.C + (64UL * (uint)ahead)) | (Lane.Half(memory, row.D + (8UL * (uint)ahead)) << 16),
-    };
+        Uint2 pairs = Lane.Load8(memory, Lane.Place(row.B, block, 8) + (256UL * (uint)ahead));
+        return new RawBlock
+        {
+            A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
+            C = pairs.X,
+            D = pairs.Y,
+            E = Lane.Half(memory, Lane.Place(row.C, block, 2) + (64UL * (uint)ahead)) | (Lane.Half(memory, Lane.Place(row.D, block >> 3, 2) + (8UL * (uint)ahead)) << 16),
+        };
+    }
 
-    public BlockCodes Decode(RawBlock raw, int block)
+    public BlockCodes Decode(RawBlock raw)
     {
         BlockCodes codes = NibblePlanes.Halves(raw.A);
         uint low = raw.C, high = raw.D, scales = raw.E;
@@ -45,9 +50,18 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
         return codes;
     }
 
-    public BlockCodes Quick(RawBlock raw, int block) => Decode(raw, block);
+    // Σ (q − 32) x of each half times its scale; no code is centred on its own.
+    public float Dot(RawBlock raw, GemvActivations x)
+    {
+        BlockCodes q = NibblePlanes.Halves(raw.A);
+        uint low = raw.C, high = raw.D, scales = raw.E;
+        Uint4 first = new() { X = q.C0 | ((low << 4) & Pair), Y = q.C1 | ((low << 2) & Pair), Z = q.C2 | (low & Pair), W = q.C3 | ((low >> 2) & Pair) };
+        Uint4 last = new() { X = q.C4 | ((high << 4) & Pair), Y = q.C5 | ((high << 2) & Pair), Z = q.C6 | (high & Pair), W = q.C7 | ((high >> 2) & Pair) };
+        int lower = ((int)(scales << 24) >> 24) * ByteProducts.Lower(first, x, -32 * x.LowerSum), upper = ((int)(scales << 16) >> 24) * ByteProducts.Upper(last, x, -32 * x.UpperSum);
+        return Lane.FromHalf(scales >> 16) * (lower + upper);
+    }
 
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, (row * w.Blocks) + block), 0), block);
+    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
 
     public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 4, cols / 16, cols / 128);
 
@@ -77,5 +91,5 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
     }
 
     // q − 32 in each byte: with bit 7 set nothing is borrowed from the next one.
-    private static uint Centred(uint nibbles, uint pairs) => (((nibbles | (pairs & 0x30303030)) | 0x80808080) - 0x20202020) ^ 0x80808080;
+    private static uint Centred(uint nibbles, uint pairs) => (((nibbles | (pairs & Pair)) | 0x80808080) - 0x20202020) ^ 0x80808080;
 }

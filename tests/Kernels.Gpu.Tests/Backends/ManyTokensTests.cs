@@ -1,6 +1,7 @@
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Cpu.Formats;
 using Quern.Kernels.Cpu.Tests.Backends;
+using Quern.Kernels.Gpu.Tests.Graphs;
 
 namespace Quern.Kernels.Gpu.Tests.Backends;
 
@@ -32,15 +33,39 @@ public sealed class ManyTokensTests
     public void WhatChoosesExpertsIsNotRounded()
     {
         const int Tokens = 17, Cols = 40;
-        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), Tokens);
+        GpuDevice device = DeviceUnderTest.Open();
+        if (device.Kind != GpuKind.Cuda) device.UseGraphs(new StandIn());
+        using BackendPair pair = new(new GpuBackend(device, ComputeMode.Fast, 64 << 20), Tokens);
         pair.Tested.BeginPass();
         pair.Oracle.BeginPass();
         var w = pair.Matrix(FormatTable.Find("F32")!, 1, 3, Cols);
         var x = pair.Values(Tokens, Cols);
         var y = pair.Empty(Tokens, 3);
         pair.Tested.MatMul(x.Tested, w.Tested, null, y.Tested);
+        Assert.Equal(1, device.Steps!.Launches.Count);
         pair.Oracle.MatMul(x.Oracle, w.Oracle, null, y.Oracle);
         pair.AssertClose(y.Tested, y.Oracle, 1e-5);
+    }
+
+    [Theory]
+    [InlineData("Q8_0", 1, 32, 37, 2)]
+    [InlineData("F16", 2, 24, 28, 1)]
+    [InlineData("F16", 9, 20, 21, 2)]
+    public void HeadsAndEightsOfTokensShareALaunch(string format, int tokens, int cols, int apart, int launches)
+    {
+        const int Heads = 3, Rows = 3, ApartInY = 5;
+        GpuDevice device = DeviceUnderTest.Open();
+        if (device.Kind != GpuKind.Cuda) device.UseGraphs(new StandIn());
+        using BackendPair pair = new(new GpuBackend(device, ComputeMode.Fast, 64 << 20), tokens);
+        pair.Tested.BeginPass();
+        pair.Oracle.BeginPass();
+        var w = pair.Matrix(FormatTable.Find(format)!, Heads, Rows, cols);
+        var x = pair.Values(tokens, ((Heads - 1) * apart) + cols);
+        var y = pair.Values(tokens, ((Heads - 1) * ApartInY) + Rows);
+        pair.Tested.MatMulHeads(x.Tested, apart, w.Tested, y.Tested, ApartInY);
+        Assert.Equal(launches, device.Steps!.Launches.Count);
+        pair.Oracle.MatMulHeads(x.Oracle, apart, w.Oracle, y.Oracle, ApartInY);
+        pair.AssertClose(y.Tested, y.Oracle, 5e-2);
     }
 
     [Fact]

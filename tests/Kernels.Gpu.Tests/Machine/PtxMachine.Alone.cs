@@ -9,7 +9,7 @@ internal sealed unsafe partial class PtxMachine
     private void RunAlone(MachineThread thread, Instruction i)
     {
         // Until it has waited for the kernels before, a kernel may only read what none writes.
-        Assert.True(thread.HasWaited || i.Head is not ("ld" or "st" or "cp" or "atom") || !i.Name.Contains("global") || i.Name.Contains("nc"), $"before griddepcontrol.wait: {i.Text}");
+        Assert.True(thread.HasWaited || i.Head is not ("ld" or "st" or "cp" or "atom" or "red") || !i.Name.Contains("global") || i.Name.Contains("nc"), $"before griddepcontrol.wait: {i.Text}");
         switch (i.Head)
         {
             case "ld" or "st":
@@ -19,9 +19,12 @@ internal sealed unsafe partial class PtxMachine
                 if (i.Operands.Length > 1) Buffer.MemoryCopy(At(thread, i.Operands[1], false, 16), At(thread, i.Operands[0], true, 16), 16, 16);
                 break;
             case "atom":
-                int* counter = (int*)At(thread, i.Operands[1], false, 4);
+                int* counter = (int*)At(thread, i.Operands[1], i.Name.Contains("shared"), 4);
                 Set(thread, i.Operands[0], (uint)*counter, 32);
                 *counter += i.Name.Contains("add") ? (int)Value(thread, i.Operands[2]) : throw new NotSupportedException(i.Text);
+                break;
+            case "red":
+                *(int*)At(thread, i.Operands[0], i.Name.Contains("shared"), 4) += i.Name.Contains("add") ? (int)Value(thread, i.Operands[1]) : throw new NotSupportedException(i.Text);
                 break;
             case "membar" or "fence":
                 break;

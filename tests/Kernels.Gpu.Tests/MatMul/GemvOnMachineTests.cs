@@ -39,11 +39,11 @@ public sealed unsafe class GemvOnMachineTests
         Tensor input = new(arena.Take(Tokens * cols * sizeof(float), "x"), Tokens, cols, cols), output = new(arena.Take(Tokens * Rows * sizeof(float), "y"), Tokens, Rows, Rows);
         long quants = arena.Offset(arena.Take(2L * Tokens * cols, "bytes")), scales = quants + (Tokens * cols);
         arena.Write<float>(input.Address, x);
-        if (matrix.Layout.TakesBytes) PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arena.Tensor(input), new QuantisedPlaces(quants, scales)), 1 + (cols / 64), Tokens, 64);
+        if (matrix.Layout.TakesBytes) PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arena.Tensor(input), new QuantisedPlaces(quants, scales), 1, 0), 1 + (cols / 64), Tokens, 64);
         foreach (int tokens in new[] { 1, Tokens })
         {
             arena.Write<float>(output.Address, new float[Tokens * Rows]);
-            GemvArguments arguments = new(tokens, arena.Tensor(input), quants, scales, new GemvPart(matrix.Planes, 0, -1, arena.Tensor(output)), default, default);
+            GemvArguments arguments = new(tokens, arena.Tensor(input), quants, scales, new GemvPart(matrix.Planes, 0, -1, arena.Tensor(output)), default, default, new GemvHeads(1, 0, 0));
             PtxMachine.Run(Kernel(matrix.Layout.Name, tokens), arena, arguments, 2, 1, 32 * Warps);
             float[] y = new float[Tokens * Rows];
             arena.Read<float>(output.Address, y);
@@ -63,8 +63,8 @@ public sealed unsafe class GemvOnMachineTests
 
     private static Action<DeviceMemory, GemvArguments> Kernel(string layout, int tokens) => layout switch
     {
-        "F16" => Rows<FloatRow<PlainF16>>(tokens),
-        "BF16" => Rows<FloatRow<PlainBF16>>(tokens),
+        "F16" => tokens == 1 ? TokenGemv<FloatRow<PlainF16>>.FloatKernel : Rows<FloatRow<PlainF16>>(tokens),
+        "BF16" => tokens == 1 ? TokenGemv<FloatRow<PlainBF16>>.FloatKernel : Rows<FloatRow<PlainBF16>>(tokens),
         "Q4_0" => Rows<BlockRow<Q4_0Planes>>(tokens),
         "Q8_0" => Rows<BlockRow<BytePlanes>>(tokens),
         "Q4_K" => Rows<BlockRow<Q4_KPlanes>>(tokens),

@@ -18,10 +18,11 @@ internal static partial class KernelTable
         all.Add("Gather", new(RowCopies.Gather, 32));
         all.Add("CopyHeads", new(RowCopies.Heads, 32));
         all.Add("Pad", new(RowCopies.Pad, 32));
-        all.Add("Embed Q4_K", new(EmbedBlocks<Q4_KPlanes>.Kernel, 64) { Needs = [(WideLoad, 2)] });
+        all.Add("Embed Q4_K", new(EmbedBlocks<Q4_KPlanes>.Kernel, 64) { Needs = [(WideLoad, 1)] });
         all.Add("Embed F16", new(EmbedFloats<PlainF16>.Kernel, 40) { Needs = [(WideLoad, 1)] });
         all.Add("Route", new(RouteTokens.Kernel, 48));
-        all.Add("Experts Q4_K", new(ExpertProducts<BlockRow<Q4_KPlanes>>.Kernel, 96) { Needs = [(WideLoad, 4), (ByteProduct, 16)] });
+        all.Add("SortPairs", new(SortPairs.Kernel, 40));
+        all.Add("Experts Q4_K", new(ExpertProducts<BlockRow<Q4_KPlanes>>.Kernel, 96) { Needs = [(WideLoad, 2), (ByteProduct, 16)] });
         all.Add("Experts MXFP4", new(ExpertProducts<BlockRow<MXFP4Planes>>.Kernel, 96) { Needs = [(WideLoad, 2), (ByteProduct, 16)] });
         all.Add("Experts F16", new(ExpertProducts<FloatRow<PlainF16>>.Kernel, 80) { Needs = [(WideLoad, 2)] });
         all.Add("CombinePairs", new(CombinePairs.Kernel, 40));

@@ -32,8 +32,8 @@ internal static partial class KernelTable
         };
         Blocks<Q4_0Planes>(all, "Q4_0", 1);
         Blocks<BytePlanes>(all, "Q8_0", 2);
-        Blocks<Q4_KPlanes>(all, "Q4_K", 2);
-        Blocks<Q5_KPlanes>(all, "Q5_K", 2);
+        Blocks<Q4_KPlanes>(all, "Q4_K", 1);
+        Blocks<Q5_KPlanes>(all, "Q5_K", 1);
         Blocks<Q6_KPlanes>(all, "Q6_K", 1);
         Blocks<IQ4_NLPlanes>(all, "IQ4_NL", 1);
         Blocks<IQ4_XSPlanes>(all, "IQ4_XS", 1);
@@ -50,7 +50,7 @@ internal static partial class KernelTable
     private static void Blocks<T>(Dictionary<string, KernelRule> all, string name, int loads)
         where T : unmanaged, IBlockFormat
     {
-        all.Add($"Gemv {name} 1", new(TokenGemv<BlockRow<T>>.Kernel, 128) { MostSpilled = name == "Q5_K" ? 64 : 0, Needs = [(WideLoad, 12 * loads), (ByteProduct, 64), (Wide, 8)] });
+        all.Add($"Gemv {name} 1", new(TokenGemv<BlockRow<T>>.Kernel, 128) { Needs = [(WideLoad, 12 * loads), (ByteProduct, 64), (Wide, 8)] });
         all.Add($"Gemv {name} 2", new(TokensGemv<BlockRow<T>, TwoTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 32), (Wide, 4)] });
         all.Add($"Gemv {name} 4", new(TokensGemv<BlockRow<T>, FourTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 64), (Wide, 8)] });
         all.Add($"Gemv {name} 8", new(TokensGemv<BlockRow<T>, EightTokens>.Kernel, 144) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 128), (Wide, 16)] });
@@ -59,7 +59,7 @@ internal static partial class KernelTable
     private static void Floats<T>(Dictionary<string, KernelRule> all, string name)
         where T : unmanaged, IFloatFormat
     {
-        all.Add($"Gemv {name} 1", new(TokenGemv<FloatRow<T>>.Kernel, 128) { Needs = [(WideLoad, 12), (Wide, 4)] });
+        all.Add($"Gemv {name} 1", new(TokenGemv<FloatRow<T>>.FloatKernel, 80) { Needs = [(WideLoad, 12), (Wide, 4)] });
         all.Add($"Gemv {name} 8", new(TokensGemv<FloatRow<T>, EightTokens>.Kernel, 128) { Needs = [(WideLoad, 2), (Wide, 8)] });
     }
 }

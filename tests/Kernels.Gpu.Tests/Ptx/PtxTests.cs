@@ -22,6 +22,9 @@ public sealed class PtxTests(ITestOutputHelper output)
         // A tenth of binary32's speed and less: an unsigned integer that becomes a number goes that way.
         Assert.Equal(0, PtxProbe.Count(ptx, @"\.f64"));
 
+        // Nothing is left of the plain code beside PTX.
+        if (rule.Kernel.Method.IsDefined(typeof(JoinsPiecesAttribute), false)) Assert.Equal(0, PtxProbe.Count(ptx, @"mov\.pred\s+%p\d+, 1;\s*@"));
+
         // It starts while the one before ends, and waits for that; the machine looks that it touches nothing before.
         Assert.Equal((1, 1), (PtxProbe.Count(ptx, @"griddepcontrol\.launch_dependents;"), PtxProbe.Count(ptx, @"griddepcontrol\.wait;")));
 
