@@ -299,6 +299,21 @@ public abstract class Backend : IDisposable
     /// <param name="y">[n, width].</param>
     public abstract void CombineExperts(Tensor x, ExpertRoutes routes, Tensor y);
 
+    /// <summary>The most values that <see cref="Largest"/> finds in a row.</summary>
+    public const int MostLargest = 64;
+
+    /// <summary>Whether results lie elsewhere, so that the largest of them come to this process sooner than all of them.</summary>
+    public virtual bool SelectsLargest => false;
+
+    /// <summary>
+    /// The k largest values of every row, of equal ones those of the lower columns, and how much all weigh beside the first: <c>y[i] = (Σ_j e^(x[i, j] − v[0]), v[0] … v[k − 1], c[0] … c[k − 1])</c>.
+    /// NaN counts as larger than +∞, −0 as 0. Where the first value is infinite or NaN, the sum means nothing.
+    /// </summary>
+    /// <param name="x">[n, cols], cols at least <paramref name="k"/> and at most 2²⁴.</param>
+    /// <param name="k">1 to <see cref="MostLargest"/>.</param>
+    /// <param name="y">[n, at least 1 + 2k]: the sum, the values v, descending, and their columns c as numbers.</param>
+    public abstract void Largest(Tensor x, int k, Tensor y);
+
     /// <inheritdoc/>
     public void Dispose()
     {

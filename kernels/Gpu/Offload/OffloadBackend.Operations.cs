@@ -81,6 +81,8 @@ internal sealed partial class OffloadBackend
 
     public override void CombineExperts(Tensor x, ExpertRoutes routes, Tensor y) => Side.CombineExperts(At(x), routes, At(y));
 
+    public override void Largest(Tensor x, int k, Tensor y) => Side.Largest(At(x), k, At(y));
+
     private WeightMatrix At(WeightMatrix matrix) => matrix is TwinMatrix twin ? _onCard ? twin.Card : twin.Processor : matrix;
 
     private int At(int layer) => _onCard ? layer - firstCardLayer : layer;

@@ -24,6 +24,8 @@ internal sealed partial class OffloadBackend(Backend processor, GpuBackend card,
 
     public override bool TakesTrees => card.TakesTrees;
 
+    public override bool SelectsLargest => true;
+
     private Backend Side => _onCard ? card : processor;
 
     public override bool Copies(WeightFormat format, int cols, MatrixUse use) => false;

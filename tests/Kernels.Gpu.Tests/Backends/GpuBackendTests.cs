@@ -11,4 +11,6 @@ public sealed class GpuBackendTests : BackendSuite
     protected override bool TakesAttention => !DeviceUnderTest.IsSimulated;
 
     protected override bool Takes(int tokens, int rows) => !DeviceUnderTest.IsSimulated || tokens * rows <= 100;
+
+    protected override bool TakesLargest(int k, int cols) => !DeviceUnderTest.IsSimulated || k * cols <= 60;
 }

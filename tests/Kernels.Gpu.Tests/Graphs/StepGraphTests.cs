@@ -30,6 +30,27 @@ public sealed unsafe class StepGraphTests
     }
 
     [Fact]
+    public void WhatIsSelectedIsSelectedInTheStep()
+    {
+        GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        device.UseGraphs(new StandIn());
+        using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
+        using TensorBuffer logits = backend.Allocate(1, 12), largest = backend.Allocate(1, 3);
+        for (int step = 0; step < 4; step++)
+        {
+            backend.BeginPass();
+            backend.Write([.. Enumerable.Range(0, 12).Select(i => i == 3 + step ? 5f : 0.5f)], logits.Tensor);
+            backend.Scale(logits.Tensor, 2);
+            backend.Clamp(logits.Tensor, 8);
+            backend.Largest(logits.Tensor, 1, largest.Tensor);
+            Assert.Equal(4, device.Steps!.Launches.Count);
+            Assert.Equal([8, 3 + step], largest.Read(0, 1)[1..].ToArray());
+        }
+
+        Assert.Equal((1, 1, 2), device.Steps!.Counts);
+    }
+
+    [Fact]
     public void OtherShapesAreOtherSteps()
     {
         StandIn driver = new();
