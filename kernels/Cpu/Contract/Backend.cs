@@ -63,8 +63,8 @@ public abstract class Backend : IDisposable
     /// <summary>Begins a pass over a batch. A back end whose memory is elsewhere brings the batch there, all at once.</summary>
     public virtual void BeginPass(Batch batch) => BeginPass();
 
-    /// <summary>Says which layer the operations that follow belong to, until the next call; −1 for what lies around the layers. Called in ascending order.</summary>
-    /// <param name="layer">Layer number, or −1.</param>
+    /// <summary>Says which layer the operations that follow belong to, until the next call. Called in ascending order; what comes before the first call lies before the layers.</summary>
+    /// <param name="layer">Layer number; those of a decoder come behind those of its encoder, and behind the last one comes what lies behind the layers.</param>
     /// <param name="stream">The residual stream: all that passes from layer to layer.</param>
     public virtual void BeginLayer(int layer, Tensor stream)
     {

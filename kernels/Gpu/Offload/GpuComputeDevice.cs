@@ -40,7 +40,7 @@ public sealed class GpuComputeDevice : ComputeDevice
                 return processor;
             }
 
-            if (plan.CardLayers < request.Layers) return new OffloadBackend(processor, card, plan.FirstCardLayer);
+            if (plan.CardLayers < request.Layers) return new OffloadBackend(processor, card, plan.FirstCardLayer, LayerNames.Of(request.Tensors));
             processor.Dispose();
             return card;
         }
