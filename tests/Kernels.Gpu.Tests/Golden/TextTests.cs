@@ -5,7 +5,7 @@ using Quern.TestKit;
 namespace Quern.Kernels.Gpu.Tests.Golden;
 
 /// <summary>Texts whose tokens the card selects are those that all its logits give.</summary>
-public sealed class TextTests
+public sealed class TextTests : DeviceTests
 {
     private static readonly int Tokens = DeviceUnderTest.IsSimulated ? 2 : 20;
 
@@ -26,8 +26,7 @@ public sealed class TextTests
     [MemberData(nameof(Samplings))]
     public void SelectedTokensAreThoseOfAllLogits(string name, float temperature, int topK)
     {
-        GpuComputeDevice device = new() { Kind = DeviceUnderTest.Kind, Layers = GpuComputeDevice.All, MemoryBytes = 256 << 20 };
-        using QuernModel model = QuernModel.Load(SharedData.Path("golden", name, "model.gguf"), new ModelOptions { Threads = 1, ContextLength = 64, BatchTokens = 8, Device = device });
+        using QuernModel model = QuernModel.Load(SharedData.Path("golden", name, "model.gguf"), new ModelOptions { Threads = 1, ContextLength = 64, BatchTokens = 8, Device = Devices.Compute() });
         SamplingOptions sampling = new() { Seed = 4, Temperature = temperature, TopK = topK };
         int[] text = Write(model, sampling, Tokens);
 

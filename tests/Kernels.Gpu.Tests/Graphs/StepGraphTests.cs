@@ -5,13 +5,13 @@ using Quern.Kernels.Gpu.Graphs;
 namespace Quern.Kernels.Gpu.Tests.Graphs;
 
 /// <summary>Steps with a stand-in for the driver, which replays what it was given to record.</summary>
-public sealed unsafe class StepGraphTests
+public sealed unsafe class StepGraphTests : DeviceTests
 {
     [Fact]
     public void AStepIsRecordedTheSecondTimeAndReplayedFromThenOn()
     {
         StandIn driver = new();
-        GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        GpuDevice device = Devices.Open(GpuKind.Simulated);
         device.UseGraphs(driver);
         using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
         float[] gain = [.. Enumerable.Range(0, 32).Select(i => 1f + i)];
@@ -32,7 +32,7 @@ public sealed unsafe class StepGraphTests
     [Fact]
     public void WhatIsSelectedIsSelectedInTheStep()
     {
-        GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        GpuDevice device = Devices.Open(GpuKind.Simulated);
         device.UseGraphs(new StandIn());
         using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
         using TensorBuffer logits = backend.Allocate(1, 12), largest = backend.Allocate(1, 3);
@@ -54,7 +54,7 @@ public sealed unsafe class StepGraphTests
     public void OtherShapesAreOtherSteps()
     {
         StandIn driver = new();
-        GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        GpuDevice device = Devices.Open(GpuKind.Simulated);
         device.UseGraphs(driver);
         using (GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20))
         {

@@ -10,7 +10,7 @@ namespace Quern.Kernels.Gpu.Tests.Offload;
 /// Models divided after every layer, the oracle in place of the card: what the processor alone computes. The oracle's tensors are full of NaN until they are written, so that what did not cross is
 /// seen. The same with the card's kernels, once for each kind of model.
 /// </summary>
-public sealed class DividedTests
+public sealed class DividedTests : DeviceTests
 {
     private static readonly ModelOptions Options = new() { Exact = true, Threads = 1, ContextLength = 64, BatchTokens = 32, KvType = KvType.F32 };
 
@@ -39,8 +39,7 @@ public sealed class DividedTests
     [SharedTheory]
     [MemberData(nameof(OnCard))]
     public void DividedBetweenProcessorAndCard(string name, int layers) =>
-        AssertClose(
-            Compute(name, null, DeviceUnderTest.IsSimulated), Compute(name, new GpuComputeDevice { Kind = DeviceUnderTest.Kind, Layers = layers, MemoryBytes = 64 << 20 }, DeviceUnderTest.IsSimulated), name);
+        AssertClose(Compute(name, null, DeviceUnderTest.IsSimulated), Compute(name, Devices.Compute(layers), DeviceUnderTest.IsSimulated), name);
 
     /// <summary>Vectors of a text, or logits behind a text and one token, and behind another one; in brief not all of that where there is both.</summary>
     private static float[] Compute(string name, ComputeDevice? device, bool isBrief)

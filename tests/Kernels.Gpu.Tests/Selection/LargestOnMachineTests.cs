@@ -6,7 +6,7 @@ using Quern.TestKit.Oracle;
 namespace Quern.Kernels.Gpu.Tests.Selection;
 
 /// <summary>The largest values as the kernels' PTX selects them, in sizes that the simulation is too slow for: several parts, lists of 64, lists of several warps.</summary>
-public sealed unsafe class LargestOnMachineTests
+public sealed unsafe class LargestOnMachineTests : DeviceTests
 {
     [Theory]
     [InlineData("random", 40, 300, 32, 10)]
@@ -33,7 +33,7 @@ public sealed unsafe class LargestOnMachineTests
             "nothing" => float.NegativeInfinity,
             _ => i % 7 == 0 ? -float.NaN : i % 5 == 0 ? float.PositiveInfinity : i,
         })];
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using GpuDevice device = Devices.Open(GpuKind.Simulated);
         using DeviceArena arena = new(device, 1 << 20);
         Tensor x = new(arena.Take(values.Length * sizeof(float), "x"), Rows, cols, cols), y = new(arena.Take(Rows * 129 * sizeof(float), "y"), Rows, 129, 129);
         arena.Write<float>(x.Address, values);
