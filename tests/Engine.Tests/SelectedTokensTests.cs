@@ -67,6 +67,27 @@ public sealed class SelectedTokensTests : IDisposable
         Assert.Equal((0, chosen * (isSelected ? BytesOfLargest : elsewhere.VocabularySize * sizeof(float))), (expected.CopiedBytes, got.CopiedBytes));
     }
 
+    [Fact]
+    public void Choosing_from_the_largest_allocates_nothing()
+    {
+        using QuernModel model = Load(false);
+        TokenChooser chooser = new(model, Options("likely"), seed: 1);
+        float[] row = new float[1 + (2 * chooser.Depth)];
+        for (int i = 0; i < chooser.Depth; i++) (row[1 + i], row[1 + chooser.Depth + i]) = (-i, i);
+        row[0] = 1.6f;
+        TokenLogProbability[] likely = new TokenLogProbability[51];
+        long least = long.MaxValue;
+        for (int round = 0; round < 20 && least > 0; round++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 50; i++) chooser.Choose(new PassLogits(null!, row, row.Length, chooser.Depth), 0, likely);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal(0, least);
+        Assert.True(chooser.SelectedTokens >= 50);
+    }
+
     [Theory]
     [InlineData("nobody")]
     [InlineData("nonsense")]
