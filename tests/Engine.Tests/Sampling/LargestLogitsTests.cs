@@ -48,7 +48,12 @@ public sealed class LargestLogitsTests
         float[] all = [.. logits.Values];
         SamplingOptions options = Default with
         {
-            TopK = 1 + (k % 60), TopP = (float)p.Value, XtcProbability = (float)chance.Value, XtcThreshold = 0.1f, TypicalP = 0.5f + ((float)p.Value / 2), Temperature = isHot ? 1.7f : 0,
+            TopK = 1 + (k % 60),
+            TopP = (float)p.Value,
+            XtcProbability = (float)chance.Value,
+            XtcThreshold = 0.1f,
+            TypicalP = 0.5f + ((float)p.Value / 2),
+            Temperature = isHot ? 1.7f : 0,
         };
         int[] excluded = [.. new[] { first % all.Length, second % all.Length }.Distinct()];
         int depth = options.TopK + excluded.Length;
