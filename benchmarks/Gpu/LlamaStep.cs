@@ -22,7 +22,7 @@ internal sealed class LlamaStep : IDisposable
     private readonly WeightVector _norm;
     private readonly KvCache _cache;
     private readonly RopeTable _rope;
-    private readonly TensorBuffer _logits;
+    private readonly TensorBuffer _logits, _largest;
     private readonly int[] _pages;
     private readonly Batch _batch;
 
@@ -45,6 +45,7 @@ internal sealed class LlamaStep : IDisposable
         _cache = _backend.CreateKvCache(new KvLayout(layers, KvType.F16, _pages.Length));
         _rope = new RopeTable([.. Enumerable.Range(0, shape.HeadLength / 2).Select(i => (float)Math.Pow(500000, -2.0 * i / shape.HeadLength))], 1);
         _logits = _backend.Allocate(1, shape.Vocabulary);
+        _largest = _backend.Allocate(1, 1 + (2 * Backend.MostLargest));
         _batch = new Batch(mostTokens);
         LayerWeights = _layers.Sum(layer => layer.All.Sum(matrix => (double)matrix.Rows * matrix.Cols));
         WeightBytes = _layers.Sum(layer => layer.All.Sum(matrix => Bytes(matrix, format))) + Bytes(_output, format);
@@ -95,9 +96,17 @@ internal sealed class LlamaStep : IDisposable
     /// <summary>Waits for the logits of the last run.</summary>
     public float Logit() => _logits.Read(0, 1)[0];
 
+    /// <summary>Selects the largest logits of the last run and waits for them.</summary>
+    public float Largest(int k)
+    {
+        _backend.Largest(_logits.Tensor, k, _largest.Tensor);
+        return _largest.Read(0, 1)[1];
+    }
+
     public void Dispose()
     {
         _logits.Dispose();
+        _largest.Dispose();
         _cache.Dispose();
     }
 

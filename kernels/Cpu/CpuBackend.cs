@@ -297,6 +297,12 @@ public sealed unsafe class CpuBackend : Backend
     public override void CombineExperts(Tensor x, ExpertRoutes routes, Tensor y) => Combine.Run(x, routes, y);
 
     /// <inheritdoc/>
+    public override void Largest(Tensor x, int k, Tensor y)
+    {
+        for (int i = 0; i < x.Rows; i++) LargestValues.Scalar(x.Row(i), k, y.Row(i));
+    }
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (!disposing) return;

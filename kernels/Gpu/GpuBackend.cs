@@ -15,7 +15,7 @@ public sealed unsafe partial class GpuBackend : Backend
     private readonly DeviceArena _arena;
     private readonly PassTensors _pass;
     private readonly PassInputs _inputs;
-    private readonly DeviceScratch _bytes, _padded;
+    private readonly DeviceScratch _bytes, _padded, _selected;
     private readonly Dictionary<DeviceFormat, WeightKernels> _kernels = [];
 
     /// <param name="device">The card; owned from here.</param>
@@ -29,6 +29,7 @@ public sealed unsafe partial class GpuBackend : Backend
         _arena = new DeviceArena(device, memoryBytes != 0 ? memoryBytes : device.Kind == GpuKind.Simulated ? 1L << 30 : device.FreeBytes / 10 * 9);
         (_pass, _inputs) = (new PassTensors(_arena), new PassInputs(device, _arena));
         (_bytes, _padded) = (new DeviceScratch(device, _arena, "activations in bytes"), new DeviceScratch(device, _arena, "padded activations"));
+        _selected = new DeviceScratch(device, _arena, "the largest logits");
     }
 
     /// <summary>The card's memory.</summary>

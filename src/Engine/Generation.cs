@@ -61,7 +61,7 @@ public sealed class Generation
 
     /// <summary>What it cost so far.</summary>
     public GenerationStatistics Statistics => new(
-        _promptTokens, Stopwatch.GetElapsedTime(0, _promptTicks), _generated, _decodeSteps, Stopwatch.GetElapsedTime(0, _decodeTicks), _chooser.Seed);
+        _promptTokens, Stopwatch.GetElapsedTime(0, _promptTicks), _generated, _decodeSteps, Stopwatch.GetElapsedTime(0, _decodeTicks), _chooser.Seed, SelectedTokens: _chooser.SelectedTokens);
 
     /// <summary>Evaluates the prompt or the last token, and chooses the next one.</summary>
     /// <returns>The token, or <see cref="None"/> after the end.</returns>
@@ -73,7 +73,7 @@ public sealed class Generation
         if (_prompt is null && _session.Remaining == 0 && ContextShift.Dropped(_session.Length + 1, _keep) == 0) return End(FinishReason.Context);
         long start = Stopwatch.GetTimestamp();
         if (!TryEvaluate()) return End(FinishReason.Cancelled);
-        int token = _chooser.Choose(_session.LastLogits, _likely);
+        int token = _chooser.Choose(_session.LastLogits, 0, _likely);
         long ticks = Stopwatch.GetTimestamp() - start;
         if (_prompt is not null)
         {
@@ -109,7 +109,7 @@ public sealed class Generation
     {
         if (_prompt is null && _session.Remaining > 0)
         {
-            _session.Append(_step, CancellationToken.None);
+            _session.Append(_step, _chooser.Depth, CancellationToken.None);
             return true;
         }
 
@@ -117,12 +117,12 @@ public sealed class Generation
         {
             if (_prompt is null)
             {
-                _session.Shift(_keep!.Value, _step[0], _cancellation);
+                _session.Shift(_keep!.Value, _step[0], _chooser.Depth, _cancellation);
                 return true;
             }
 
             if (_read.Length > 0) _session.Read(_read);
-            _session.Append(_prompt, _cancellation);
+            _session.Append(_prompt, _chooser.Depth, _cancellation);
             return true;
         }
         catch (OperationCanceledException)

@@ -12,8 +12,9 @@ namespace Quern.Engine;
 /// <param name="CachedTokens">Tokens of the prompt that were found in the cache and not evaluated.</param>
 /// <param name="ProposedTokens">Tokens that speculation proposed.</param>
 /// <param name="AcceptedTokens">Those of them that the model kept.</param>
+/// <param name="SelectedTokens">How often a token was chosen from the largest logits alone, which a card finds; otherwise all logits were looked at.</param>
 public readonly record struct GenerationStatistics(
-    int PromptTokens, TimeSpan PromptTime, int GeneratedTokens, int DecodeSteps, TimeSpan DecodeTime, ulong Seed, int CachedTokens = 0, long ProposedTokens = 0, long AcceptedTokens = 0)
+    int PromptTokens, TimeSpan PromptTime, int GeneratedTokens, int DecodeSteps, TimeSpan DecodeTime, ulong Seed, int CachedTokens = 0, long ProposedTokens = 0, long AcceptedTokens = 0, long SelectedTokens = 0)
 {
     /// <summary>Prompt tokens a second; 0 before the first token.</summary>
     public double PromptTokensPerSecond => PromptTime > TimeSpan.Zero ? PromptTokens / PromptTime.TotalSeconds : 0;

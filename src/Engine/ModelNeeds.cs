@@ -24,6 +24,7 @@ internal static class ModelNeeds
         long values = 0;
         foreach (int heads in config.KvHeadCounts) values = Math.Max(values, (long)heads * (config.KeyLength + config.ValueLength));
         long bytes = options.CacheBytes is { } all && config.LayerCount > 0 ? all / config.LayerCount : values * context * (options.Exact ? sizeof(float) : sizeof(ushort));
-        return new BackendRequest(mode, config.LayerCount, matrices, bytes, options.BatchTokens);
+        int layers = config.DecoderStart is null ? config.LayerCount : config.LayerCount + config.DecoderLayerCount;
+        return new BackendRequest(mode, layers, matrices, bytes, options.BatchTokens);
     }
 }

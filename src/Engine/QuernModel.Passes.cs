@@ -7,13 +7,28 @@ public sealed partial class QuernModel
 {
     internal TensorBuffer AllocateLogits(int rows) => _backend.Allocate(rows, VocabularySize);
 
-    internal void Forward(Batch batch, Tensor logits)
+    /// <summary>Whether the largest logits come sooner than all of them: see <see cref="Backend.Largest"/>.</summary>
+    internal bool SelectsLargest => _backend.SelectsLargest;
+
+    /// <param name="batch">Tokens.</param>
+    /// <param name="logits">[outputs, vocabulary].</param>
+    /// <param name="depth">How many of the largest logits are wanted of every row, those behind the last token left out; 0 for none.</param>
+    /// <param name="largest">[outputs, at least 1 + 2 depth].</param>
+    internal void Forward(Batch batch, Tensor logits, int depth = 0, Tensor largest = default)
     {
         lock (_turn)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _model.Forward(batch, _cache, _backend, logits);
+            if (depth > 0 && batch.OutputCount > 0) _backend.Largest(logits.Columns(0, Math.Min(Vocabulary.Count, VocabularySize)), depth, largest);
         }
+    }
+
+    /// <summary>See <see cref="TensorBuffer.Read"/>. Where results lie elsewhere, waits for the pass that runs: both use the way there.</summary>
+    internal Span<float> Read(TensorBuffer buffer, int first, int count)
+    {
+        if (!_backend.SelectsLargest) return buffer.Read(first, count);
+        lock (_turn) return buffer.Read(first, count);
     }
 
     internal TensorBuffer AllocateVectors(int rows, int cols) => _backend.Allocate(rows, cols);

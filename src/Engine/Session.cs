@@ -21,7 +21,7 @@ public sealed partial class Session : IDisposable
     private readonly QuernModel _model;
     private readonly SequencePages _pages;
     private readonly Batch _batch;
-    private readonly TensorBuffer _logits;
+    private readonly OutputLogits _logits;
     private readonly int[] _tokens;
     private TensorBuffer? _allLogits;
     private bool _disposed;
@@ -31,7 +31,7 @@ public sealed partial class Session : IDisposable
         _model = model;
         _pages = new SequencePages(model.Pages, model.ContextLength);
         _batch = new Batch(Math.Min(model.Options.BatchTokens, model.ContextLength));
-        _logits = model.AllocateLogits(1);
+        _logits = new OutputLogits(model, 1);
         _tokens = new int[model.ContextLength];
     }
 
@@ -100,12 +100,15 @@ public sealed partial class Session : IDisposable
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public ReadOnlySpan<float> Evaluate(scoped ReadOnlySpan<int> tokens, CancellationToken cancellation = default)
     {
-        Append(tokens, cancellation);
-        return LastLogits;
+        Append(tokens, depth: 0, cancellation);
+        return LastLogits.All(0);
     }
 
     /// <summary>The same, for a caller that takes <see cref="LastLogits"/> when it needs them: they may have to come from elsewhere.</summary>
-    internal void Append(scoped ReadOnlySpan<int> tokens, CancellationToken cancellation)
+    /// <param name="tokens">At least one id.</param>
+    /// <param name="depth">How many of the largest logits are wanted; 0 where all are.</param>
+    /// <param name="cancellation">Looked at between passes.</param>
+    internal void Append(scoped ReadOnlySpan<int> tokens, int depth, CancellationToken cancellation)
     {
         CheckRead();
         Reserve(tokens);
@@ -114,7 +117,9 @@ public sealed partial class Session : IDisposable
             cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(tokens.Length, _batch.Capacity);
             bool last = count == tokens.Length;
-            Pass(tokens[..count], last ? BatchOutputs.Last : BatchOutputs.None, _logits.Tensor);
+            Place(tokens[..count], last ? BatchOutputs.Last : BatchOutputs.None);
+            _logits.Forward(_batch, depth);
+            Advance(tokens[..count]);
             if (last) return;
             tokens = tokens[count..];
         }
@@ -139,8 +144,10 @@ public sealed partial class Session : IDisposable
             cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(rows, tokens.Length - first);
             Tensor logits = _allLogits.Tensor.FirstRows(count);
-            Pass(tokens.Slice(first, count), BatchOutputs.All, logits);
-            reader(first, count, _allLogits.Read(0, count));
+            Place(tokens.Slice(first, count), BatchOutputs.All);
+            _model.Forward(_batch, logits);
+            Advance(tokens.Slice(first, count));
+            reader(first, count, _model.Read(_allLogits, 0, count));
             first += count;
         }
     }
@@ -187,16 +194,22 @@ public sealed partial class Session : IDisposable
         _pages.TryResize(kept);
         if (kept == length) return;
         if (!_model.TryPrepare(_pages, kept, length - kept)) throw _model.CacheFull(length - kept);
-        while (Length < length) Pass(_tokens.AsSpan(Length, Math.Min(length - Length, _batch.Capacity)), BatchOutputs.None, default);
+        while (Length < length)
+        {
+            ReadOnlySpan<int> again = _tokens.AsSpan(Length, Math.Min(length - Length, _batch.Capacity));
+            Place(again, BatchOutputs.None);
+            _model.Forward(_batch, default);
+            Advance(again);
+        }
     }
 
     /// <summary>Appends a token to a full context, without the older half of the tokens behind the first <paramref name="keep"/>; see <see cref="ContextShift"/>.</summary>
-    internal void Shift(int keep, int token, CancellationToken cancellation)
+    internal void Shift(int keep, int token, int depth, CancellationToken cancellation)
     {
         int[] tokens = [.. Tokens, token];
         int left = ContextShift.Apply(tokens, keep, ContextShift.Dropped(tokens.Length, keep));
         Truncate(keep);
-        Append(tokens.AsSpan(keep, left - keep), cancellation);
+        Append(tokens.AsSpan(keep, left - keep), depth, cancellation);
     }
 
     /// <summary>Gives the session's memory back to the model.</summary>
@@ -210,8 +223,11 @@ public sealed partial class Session : IDisposable
         _model.Closed(this);
     }
 
-    /// <summary>The logits of the last <see cref="Evaluate"/>, to be changed before sampling.</summary>
-    internal Span<float> LastLogits => _logits.Read(0, 1);
+    /// <summary>The logits of the last <see cref="Append"/>, one row, to be changed before sampling.</summary>
+    internal PassLogits LastLogits => _logits.Read();
+
+    /// <summary>Bytes of logits that came from elsewhere than this process's memory.</summary>
+    internal long CopiedBytes => _logits.CopiedBytes;
 
     private void CheckRead()
     {
@@ -228,11 +244,14 @@ public sealed partial class Session : IDisposable
         Pending = -1;
     }
 
-    private void Pass(scoped ReadOnlySpan<int> tokens, BatchOutputs outputs, Tensor logits)
+    private void Place(scoped ReadOnlySpan<int> tokens, BatchOutputs outputs)
     {
         _batch.Clear();
         _batch.Add(tokens, Length, _pages.Table, outputs, PrefixLength);
-        _model.Forward(_batch, logits);
+    }
+
+    private void Advance(scoped ReadOnlySpan<int> tokens)
+    {
         tokens.CopyTo(_tokens.AsSpan(Length));
         Length += tokens.Length;
     }

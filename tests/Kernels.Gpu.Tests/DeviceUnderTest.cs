@@ -16,7 +16,4 @@ internal static class DeviceUnderTest
 
     /// <summary>Whether sizes have to be small.</summary>
     public static bool IsSimulated => Kind == GpuKind.Simulated;
-
-    /// <summary>Opens it.</summary>
-    public static GpuDevice Open() => GpuDevice.Open(Kind);
 }

@@ -69,8 +69,8 @@ public abstract class Backend : IDisposable
     /// <summary>Begins a pass over a batch. A back end whose memory is elsewhere brings the batch there, all at once.</summary>
     public virtual void BeginPass(Batch batch) => BeginPass();
 
-    /// <summary>Says which layer the operations that follow belong to, until the next call; −1 for what lies around the layers. Called in ascending order.</summary>
-    /// <param name="layer">Layer number, or −1.</param>
+    /// <summary>Says which layer the operations that follow belong to, until the next call. Called in ascending order; what comes before the first call lies before the layers.</summary>
+    /// <param name="layer">Layer number; those of a decoder come behind those of its encoder, and behind the last one comes what lies behind the layers.</param>
     /// <param name="stream">The residual stream: all that passes from layer to layer.</param>
     public virtual void BeginLayer(int layer, Tensor stream)
     {
@@ -304,6 +304,21 @@ public abstract class Backend : IDisposable
     /// <param name="routes">The routes.</param>
     /// <param name="y">[n, width].</param>
     public abstract void CombineExperts(Tensor x, ExpertRoutes routes, Tensor y);
+
+    /// <summary>The most values that <see cref="Largest"/> finds in a row.</summary>
+    public const int MostLargest = 64;
+
+    /// <summary>Whether results lie elsewhere, so that the largest of them come to this process sooner than all of them.</summary>
+    public virtual bool SelectsLargest => false;
+
+    /// <summary>
+    /// The k largest values of every row, of equal ones those of the lower columns, and how much all weigh beside the first: <c>y[i] = (Σ_j e^(x[i, j] − v[0]), v[0] … v[k − 1], c[0] … c[k − 1])</c>.
+    /// NaN counts as larger than +∞, −0 as 0. Where the first value is infinite or NaN, the sum means nothing.
+    /// </summary>
+    /// <param name="x">[n, cols], cols at least <paramref name="k"/> and at most 2²⁴.</param>
+    /// <param name="k">1 to <see cref="MostLargest"/>.</param>
+    /// <param name="y">[n, at least 1 + 2k]: the sum, the values v, descending, and their columns c as numbers.</param>
+    public abstract void Largest(Tensor x, int k, Tensor y);
 
     /// <inheritdoc/>
     public void Dispose()

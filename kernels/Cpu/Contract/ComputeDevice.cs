@@ -4,7 +4,7 @@ namespace Quern.Kernels.Cpu;
 
 /// <summary>What a model brings, for a device that decides what it takes of it.</summary>
 /// <param name="Mode">How products with weights are computed.</param>
-/// <param name="Layers">Number of layers.</param>
+/// <param name="Layers">Number of layers, of an encoder and its decoder together.</param>
 /// <param name="Tensors">The matrices of the file.</param>
 /// <param name="LayerCacheBytes">Bytes of keys and values of a layer, all pages.</param>
 /// <param name="BatchTokens">Most tokens of a pass.</param>

@@ -30,6 +30,9 @@ public readonly record struct KvLayer(int Heads, int KeyLength, int ValueLength)
     /// copied and saved as keys and values are, and a full page is a place to go on from.
     /// </summary>
     public int StateLength { get; init; }
+
+    /// <summary>Whether what is stored is looked at only in the pass that stores it, by whichever layer did so last: the layers of an encoder share one.</summary>
+    public bool IsShared { get; init; }
 }
 
 /// <summary>The geometry of a cache of keys and values.</summary>

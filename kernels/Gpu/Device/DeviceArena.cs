@@ -41,6 +41,7 @@ internal sealed class DeviceArena : IDisposable
 
         _staging = device.Accelerator.AllocatePageLocked1D<byte>(StagingBytes);
         Bytes = bytes;
+        device.TakenBytes += bytes;
         Base = device.Kind == GpuKind.OpenCl ? (nint)NoAddress : _buffer.NativePtr;
         _free.Add((0, bytes));
         Memory = new DeviceMemory(_buffer.View.AsContiguous(), (ulong)Base);
@@ -147,6 +148,7 @@ internal sealed class DeviceArena : IDisposable
     {
         _staging.Dispose();
         _buffer.Dispose();
+        _device.TakenBytes -= Bytes;
     }
 
     private static long Aligned(long bytes) => (bytes + Alignment - 1) & -Alignment;

@@ -22,6 +22,9 @@ internal readonly struct DeviceMemory(ArrayView<byte> bytes, ulong address)
     /// <summary>The arena as words.</summary>
     public ArrayView<uint> Words => Bytes.Cast<uint>();
 
+    /// <summary>The arena as keys of 64 bits.</summary>
+    public ArrayView<ulong> Keys => Bytes.Cast<ulong>();
+
     /// <summary>The arena as words of 16 bits.</summary>
     public ArrayView<ushort> Halves => Bytes.Cast<ushort>();
 }

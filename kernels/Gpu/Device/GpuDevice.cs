@@ -1,6 +1,5 @@
 using System.Globalization;
 using ILGPU;
-using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
@@ -22,19 +21,17 @@ public enum GpuKind
     Simulated,
 }
 
-/// <summary>An open device: its context, accelerator and the stream in which everything runs, in order.</summary>
+/// <summary>A device as one uses it: a stream of its own, in which everything runs in order. What it costs to open is paid once by all: <see cref="OpenedDevice"/>.</summary>
 public sealed class GpuDevice : IDisposable
 {
-    private readonly Context _context;
+    private readonly OpenedDevice _opened;
     private readonly AcceleratorStream _stream;
 
-    private GpuDevice(GpuKind kind, Context context, Accelerator accelerator)
+    private GpuDevice(GpuKind kind, OpenedDevice opened)
     {
-        (Kind, _context, Accelerator) = (kind, context, accelerator);
-        _stream = accelerator.CreateStream();
-        if (accelerator is not CudaAccelerator cuda) return;
-        PtxBackend = new PTXBackend(context, cuda.Architecture, cuda.InstructionSet, null!);
-        UseGraphs(new CudaGraphDriver());
+        (Kind, _opened) = (kind, opened);
+        _stream = Accelerator.CreateStream();
+        if (kind == GpuKind.Cuda) UseGraphs(new CudaGraphDriver());
     }
 
     /// <summary>Threads that run in step.</summary>
@@ -52,10 +49,16 @@ public sealed class GpuDevice : IDisposable
     };
 
     /// <summary>The accelerator.</summary>
-    internal Accelerator Accelerator { get; }
+    internal Accelerator Accelerator => _opened.Accelerator;
 
-    /// <summary>What compiles kernels for a card, null elsewhere.</summary>
-    internal PTXBackend? PtxBackend { get; }
+    /// <summary>Kernels that were loaded, by all who use the device.</summary>
+    internal int KernelCount => _opened.KernelCount;
+
+    /// <summary>Bytes of its memory that were taken through this and not given back.</summary>
+    internal long TakenBytes { get; set; }
+
+    /// <summary>Whether it was given back.</summary>
+    internal bool IsDisposed { get; private set; }
 
     /// <summary>Whether the tensor cores take the work of four warps at once, from shared memory: Hopper's alone.</summary>
     internal bool HasWarpgroups => Accelerator is CudaAccelerator { Architecture: var architecture } && architecture == CudaArchitecture.SM_90;
@@ -82,6 +85,24 @@ public sealed class GpuDevice : IDisposable
     /// <exception cref="GpuException">There is none; the message says what is missing.</exception>
     public static GpuDevice Open(GpuKind kind, int index = 0)
     {
+        OpenedDevice opened = OpenedDevice.Take(kind, index, () => OpenByDriver(kind, index));
+        try
+        {
+            return new GpuDevice(kind, opened);
+        }
+        catch
+        {
+            opened.Return();
+            throw;
+        }
+    }
+
+    /// <summary>What launches a kernel on it.</summary>
+    internal KernelLauncher<T> Launcher<T>(Action<DeviceMemory, T> kernel)
+        where T : unmanaged => _opened.Launcher(kernel);
+
+    private static (Context Context, Accelerator Accelerator) OpenByDriver(GpuKind kind, int index)
+    {
         GpuDriver.Resolve();
         Context context;
         try
@@ -107,7 +128,7 @@ public sealed class GpuDevice : IDisposable
             if (index >= found.Length)
                 throw new GpuException($"there is no {kind} device {index}: {found.Length} found ({string.Join(", ", found.Select((device, i) => $"{i}: {device.Name}"))})");
             if (kind == GpuKind.Cuda) CudaDriver.RequireVersion();
-            return new GpuDevice(kind, context, found[index].CreateAccelerator(context));
+            return (context, found[index].CreateAccelerator(context));
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
@@ -131,11 +152,11 @@ public sealed class GpuDevice : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (IsDisposed) return;
         UseGraphs(null);
-        PtxBackend?.Dispose();
+        IsDisposed = true;
         _stream.Dispose();
-        Accelerator.Dispose();
-        _context.Dispose();
+        _opened.Return();
     }
 
     internal static string MiB(long bytes) => (bytes >> 20).ToString("N0", CultureInfo.InvariantCulture);

@@ -40,7 +40,7 @@ internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> ker
 
     private void Launch(in DeviceMemory memory, LaunchShape shape, in T arguments)
     {
-        _launcher ??= KernelLoader.Load(device, kernel);
+        _launcher ??= device.Launcher(kernel);
         _launcher.Launch(device.Stream, shape, memory, arguments);
     }
 }

@@ -45,8 +45,13 @@ internal sealed class DeviceScratch(GpuDevice device, DeviceArena arena, string 
     public nint Require(long bytes)
     {
         if (bytes <= _bytes) return _address;
-        device.Synchronize();
-        if (_bytes != 0) arena.Return(_address);
+        if (_bytes != 0)
+        {
+            // What is in the stream still uses the piece.
+            device.Synchronize();
+            arena.Return(_address);
+        }
+
         _bytes = Math.Max(bytes, 2 * _bytes);
         return _address = arena.Take(_bytes, what);
     }

@@ -68,7 +68,14 @@ internal sealed class LaunchList
     /// <summary>Launches everything.</summary>
     public void Run()
     {
-        foreach ((IListedKernel kernel, LaunchShape shape, int start, int length) in _launches) kernel.Launch(Memory, shape, _bytes.AsSpan(start, length));
+        for (int i = 0; i < _launches.Count; i++) Run(i);
+    }
+
+    /// <summary>Launches one of them.</summary>
+    public void Run(int index)
+    {
+        (IListedKernel kernel, LaunchShape shape, int start, int length) = _launches[index];
+        kernel.Launch(Memory, shape, _bytes.AsSpan(start, length));
     }
 
     /// <summary>Takes everything out.</summary>

@@ -23,12 +23,15 @@ public sealed class GpuComputeDevice : ComputeDevice
     /// <summary>Bytes of the card's memory to take; 0 for nine tenths of what is free.</summary>
     public long MemoryBytes { get; init; }
 
+    /// <summary>What opens the card, so that tests can look at what is left of it.</summary>
+    internal Func<GpuKind, int, GpuDevice> Open { get; init; } = GpuDevice.Open;
+
     /// <inheritdoc/>
     public override Backend CreateBackend(BackendRequest request, Backend processor)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(processor);
-        GpuDevice device = GpuDevice.Open(Kind, Index);
+        GpuDevice device = Open(Kind, Index);
         GpuBackend? card = null;
         try
         {
@@ -40,7 +43,7 @@ public sealed class GpuComputeDevice : ComputeDevice
                 return processor;
             }
 
-            if (plan.CardLayers < request.Layers) return new OffloadBackend(processor, card, plan.FirstCardLayer);
+            if (plan.CardLayers < request.Layers) return new OffloadBackend(processor, card, plan.FirstCardLayer, LayerNames.Of(request.Tensors));
             processor.Dispose();
             return card;
         }

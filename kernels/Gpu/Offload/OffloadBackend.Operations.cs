@@ -31,10 +31,10 @@ internal sealed partial class OffloadBackend
     public override void Rope(Tensor x, int headLength, Tensor angles, RopePairing pairing) => Side.Rope(At(x), headLength, At(angles), pairing);
 
     public override void StoreKv(Tensor keys, Tensor values, Batch batch, int layer, KvCache cache) =>
-        Side.StoreKv(At(keys), At(values), batch, At(layer), At(cache));
+        Side.StoreKv(At(keys), At(values), batch, At(layer, cache), At(cache));
 
     public override void Attention(Tensor queries, Batch batch, int layer, KvCache cache, AttentionOptions options, Tensor y) =>
-        Side.Attention(At(queries), batch, At(layer), At(cache), options, At(y));
+        Side.Attention(At(queries), batch, At(layer, cache), At(cache), options, At(y));
 
     public override void Gate(Tensor gate, Tensor up, Activation activation, Tensor y) => Side.Gate(At(gate), At(up), activation, At(y));
 
@@ -57,16 +57,16 @@ internal sealed partial class OffloadBackend
     public override void Lerp(Tensor x, Tensor z, WeightVector weights, Tensor y) => Side.Lerp(At(x), At(z), weights, At(y));
 
     public override void ShiftRows(Tensor x, Batch batch, LayerState state, KvCache cache, Tensor y) =>
-        Side.ShiftRows(At(x), batch, At(state), At(cache), At(y));
+        Side.ShiftRows(At(x), batch, At(state, cache), At(cache), At(y));
 
     public override void CausalConvolution(Tensor x, WeightVector weights, WeightVector bias, Batch batch, LayerState state, KvCache cache, Tensor y) =>
-        Side.CausalConvolution(At(x), weights, bias, batch, At(state), At(cache), At(y));
+        Side.CausalConvolution(At(x), weights, bias, batch, At(state, cache), At(cache), At(y));
 
     public override void SelectiveScan(Tensor x, Tensor delta, Tensor b, Tensor c, WeightVector a, WeightVector d, Batch batch, LayerState state, KvCache cache, Tensor y) =>
-        Side.SelectiveScan(At(x), At(delta), At(b), At(c), a, d, batch, At(state), At(cache), At(y));
+        Side.SelectiveScan(At(x), At(delta), At(b), At(c), a, d, batch, At(state, cache), At(cache), At(y));
 
     public override void OuterProductScan(Tensor r, Tensor k, Tensor v, Tensor w, WeightVector u, int headLength, Batch batch, LayerState state, KvCache cache, Tensor y) =>
-        Side.OuterProductScan(At(r), At(k), At(v), At(w), u, headLength, batch, At(state), At(cache), At(y));
+        Side.OuterProductScan(At(r), At(k), At(v), At(w), u, headLength, batch, At(state, cache), At(cache), At(y));
 
     public override void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y) => Side.GatherRows(At(x), rows, At(y));
 
@@ -81,11 +81,13 @@ internal sealed partial class OffloadBackend
 
     public override void CombineExperts(Tensor x, ExpertRoutes routes, Tensor y) => Side.CombineExperts(At(x), routes, At(y));
 
+    public override void Largest(Tensor x, int k, Tensor y) => Side.Largest(At(x), k, At(y));
+
     private WeightMatrix At(WeightMatrix matrix) => matrix is TwinMatrix twin ? _onCard ? twin.Card : twin.Processor : matrix;
 
-    private int At(int layer) => _onCard ? layer - firstCardLayer : layer;
+    private int At(int layer, KvCache cache) => ((OffloadKvCache)cache).NumberOf(layer, _onCard);
 
-    private LayerState At(LayerState state) => state with { Layer = At(state.Layer) };
+    private LayerState At(LayerState state, KvCache cache) => state with { Layer = At(state.Layer, cache) };
 
     private KvCache At(KvCache cache) => _onCard ? ((OffloadKvCache)cache).Card : ((OffloadKvCache)cache).Processor;
 }

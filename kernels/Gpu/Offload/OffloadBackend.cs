@@ -5,12 +5,13 @@ namespace Quern.Kernels.Gpu;
 
 /// <summary>
 /// The first layers of a model on the processor, the others and its output on a card. Every tensor of a pass has a twin in the other memory; operations work on the side whose layer runs,
-/// and the residual stream is copied once, where the first layer of the card begins. For models that say which layer runs: <see cref="Backend.BeginLayer"/>.
+/// and the residual stream is copied once, where the first layer of the card begins.
 /// </summary>
 /// <param name="processor">The one side; owned.</param>
 /// <param name="card">The other; owned.</param>
 /// <param name="firstCardLayer">The first layer of the card.</param>
-internal sealed partial class OffloadBackend(Backend processor, GpuBackend card, int firstCardLayer) : Backend
+/// <param name="names">What tensors are named.</param>
+internal sealed partial class OffloadBackend(Backend processor, Backend card, int firstCardLayer, LayerNames names) : Backend
 {
     private readonly List<(nint First, nint End, nint Card)> _twins = [];
     private float[] _crossing = [];
@@ -24,29 +25,26 @@ internal sealed partial class OffloadBackend(Backend processor, GpuBackend card,
 
     public override bool TakesTrees => card.TakesTrees;
 
+    public override bool SelectsLargest => true;
+
     private Backend Side => _onCard ? card : processor;
 
     public override bool Copies(WeightFormat format, int cols, MatrixUse use) => false;
 
     public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use = MatrixUse.Product)
     {
-        int layer = OffloadPlan.LayerOf(name);
-        if (layer >= 0) return (layer < firstCardLayer ? processor : card).BindMatrix(name, format, count, rows, cols, address, use);
-        if (name.StartsWith("output", StringComparison.Ordinal)) return card.BindMatrix(name, format, count, rows, cols, address, use);
+        int layer = names.LayerOf(name);
+        if (layer != LayerNames.Before) return (layer < firstCardLayer ? processor : card).BindMatrix(name, format, count, rows, cols, address, use);
 
         // A table is looked up on the processor; where it is the output matrix too, it is also on the card.
         WeightMatrix table = processor.BindMatrix(name, format, count, rows, cols, address, MatrixUse.Lookup);
         return use == MatrixUse.Lookup ? table : new TwinMatrix(table, card.BindMatrix(name, format, count, rows, cols, address, use));
     }
 
-    public override WeightVector BindVector(string name, WeightFormat format, int length, nint address)
-    {
-        int layer = OffloadPlan.LayerOf(name);
-        bool onCard = layer < 0 ? name.StartsWith("output", StringComparison.Ordinal) : layer >= firstCardLayer;
-        return (onCard ? (Backend)card : processor).BindVector(name, format, length, address);
-    }
+    public override WeightVector BindVector(string name, WeightFormat format, int length, nint address) =>
+        (names.LayerOf(name) < firstCardLayer ? processor : card).BindVector(name, format, length, address);
 
-    public override KvCache CreateKvCache(KvLayout layout) => new OffloadKvCache(layout, firstCardLayer, processor, card);
+    public override KvCache CreateKvCache(KvLayout layout) => new OffloadKvCache(layout, Math.Max(0, firstCardLayer - names.EncoderLayers), processor, card);
 
     public override TensorBuffer Allocate(int rows, int cols) => card.Allocate(rows, cols);
 

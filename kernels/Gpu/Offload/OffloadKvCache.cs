@@ -5,17 +5,21 @@ namespace Quern.Kernels.Gpu;
 /// <summary>The pages of a model whose first layers are on the processor: the same page number means both memories.</summary>
 internal sealed class OffloadKvCache : KvCache
 {
-    /// <param name="layout">All layers.</param>
-    /// <param name="firstCardLayer">The first layer of the card.</param>
+    private readonly int[] _processorLayers, _cardLayers;
+
+    /// <param name="layout">All layers; shared ones are on both sides.</param>
+    /// <param name="firstCardLayer">The first layer of the cache that is the card's.</param>
     /// <param name="processor">The one side.</param>
     /// <param name="card">The other.</param>
     public OffloadKvCache(KvLayout layout, int firstCardLayer, Backend processor, Backend card)
         : base(layout)
     {
-        Processor = processor.CreateKvCache(Part(layout, 0, firstCardLayer));
+        _processorLayers = [.. Enumerable.Range(0, layout.Layers.Count).Where(layer => layer < firstCardLayer || layout.Layers[layer].IsShared)];
+        _cardLayers = [.. Enumerable.Range(0, layout.Layers.Count).Where(layer => layer >= firstCardLayer || layout.Layers[layer].IsShared)];
+        Processor = processor.CreateKvCache(Part(layout, _processorLayers));
         try
         {
-            Card = card.CreateKvCache(Part(layout, firstCardLayer, layout.Layers.Count));
+            Card = card.CreateKvCache(Part(layout, _cardLayers));
         }
         catch
         {
@@ -29,6 +33,9 @@ internal sealed class OffloadKvCache : KvCache
 
     /// <summary>Pages of the card's layers, numbered from 0.</summary>
     public KvCache Card { get; }
+
+    /// <summary>A layer's number on the side that computes it.</summary>
+    public int NumberOf(int layer, bool onCard) => Array.IndexOf(onCard ? _cardLayers : _processorLayers, layer);
 
     public override long Bytes => Processor.Bytes + Card.Bytes;
 
@@ -67,9 +74,9 @@ internal sealed class OffloadKvCache : KvCache
         Card.Dispose();
     }
 
-    private static KvLayout Part(KvLayout layout, int first, int end) => layout with
+    private static KvLayout Part(KvLayout layout, int[] layers) => layout with
     {
-        Layers = [.. layout.Layers.Skip(first).Take(end - first)],
-        Windowed = layout.Windowed is { } windowed ? [.. windowed.Skip(first).Take(end - first)] : null,
+        Layers = [.. layers.Select(layer => layout.Layers[layer])],
+        Windowed = layout.Windowed is { } windowed ? [.. layers.Select(layer => windowed[layer])] : null,
     };
 }

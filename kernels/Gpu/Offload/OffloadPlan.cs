@@ -19,13 +19,14 @@ internal readonly record struct OffloadPlan(int CardLayers, int FirstCardLayer)
     {
         long[] bytes = new long[request.Layers];
         long around = 0, output = 0, widest = 0;
+        LayerNames names = LayerNames.Of(request.Tensors);
         foreach (StoredMatrix matrix in request.Tensors)
         {
             long own = GpuBackend.BytesOf(matrix.Format, matrix.Rows, matrix.Cols, request.Mode);
             widest = Math.Max(widest, matrix.Cols);
-            int layer = LayerOf(matrix.Name);
+            int layer = names.LayerOf(matrix.Name);
             if ((uint)layer < (uint)bytes.Length) bytes[layer] += own;
-            else if (matrix.Name.StartsWith("output", StringComparison.Ordinal)) output += own;
+            else if (layer == LayerNames.Behind) output += own;
             else around += own;
         }
 
@@ -40,12 +41,8 @@ internal readonly record struct OffloadPlan(int CardLayers, int FirstCardLayer)
             fitting++;
         }
 
-        // Of an encoder nothing says which layer runs.
-        bool divides = request.Tensors.Any(tensor => tensor.Name == "output_norm.weight");
-        if (layers == GpuComputeDevice.Auto) layers = divides ? Math.Max(fitting, Math.Min(1, request.Layers)) : request.Layers;
+        if (layers == GpuComputeDevice.Auto) layers = Math.Max(fitting, Math.Min(1, request.Layers));
         layers = Math.Min(layers, request.Layers);
-        if (!divides && layers != 0 && layers != request.Layers)
-            throw new GpuException($"this model is not divided between card and processor; --gpu-layers is {layers}, expected 0, all or auto");
         if (layers > fitting)
         {
             long needed = output + (layers == request.Layers ? around : 0) + (request.LayerCacheBytes * layers);
@@ -57,13 +54,5 @@ internal readonly record struct OffloadPlan(int CardLayers, int FirstCardLayer)
         }
 
         return new OffloadPlan(layers, request.Layers - layers);
-    }
-
-    /// <summary>The layer that a tensor belongs to by its name, or −1.</summary>
-    public static int LayerOf(string name)
-    {
-        if (!name.StartsWith("blk.", StringComparison.Ordinal)) return -1;
-        int end = name.IndexOf('.', 4);
-        return end > 0 && int.TryParse(name.AsSpan(4, end - 4), NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : -1;
     }
 }

@@ -40,7 +40,7 @@ internal static class KernelLoader
     private static readonly ConcurrentDictionary<(MethodInfo Kernel, CudaArchitecture Architecture), KernelText> Texts = [];
 
     /// <summary>A kernel that is launched with explicit groups, ready to be launched.</summary>
-    public static KernelLauncher<T> Load<T>(GpuDevice device, Action<DeviceMemory, T> kernel)
+    public static KernelLauncher<T> Load<T>(OpenedDevice device, Action<DeviceMemory, T> kernel)
         where T : unmanaged
     {
         if (device.Accelerator is not CudaAccelerator cuda) return new PackageLauncher<T>(device.Accelerator.LoadKernel(kernel));

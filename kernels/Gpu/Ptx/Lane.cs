@@ -31,7 +31,7 @@ internal struct Uint2
 
 /// <summary>
 /// What a lane of a warp does beyond C#: on a card by PTX, elsewhere by plain code with the same result.
-/// Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, sections 9.7.1 (dp4a), 9.7.9 (ld, prmt), 9.7.3 (rsqrt).
+/// Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, sections 9.7.1 (dp4a), 9.7.9 (ld, prmt), 9.7.3 (rsqrt), 9.7.12 (vote).
 /// </summary>
 internal static class Lane
 {
@@ -234,6 +234,23 @@ internal static class Lane
     public static void WaitForKernelsBefore()
     {
         if (CudaAsm.IsSupported) CudaAsm.Emit("griddepcontrol.wait;");
+    }
+
+    /// <summary>The lanes of a warp that say yes, as bits, in every lane.</summary>
+    public static uint Ballot(bool vote)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("{ .reg .pred p; setp.ne.u32 p, %1, 0; vote.sync.ballot.b32 %0, p, -1; }", out uint votes, vote ? 1u : 0u);
+            return votes;
+        }
+
+        uint lanes = vote ? 1u << (Group.IdxX % GpuDevice.WarpThreads) : 0;
+        lanes |= Warp.ShuffleXor(lanes, 16);
+        lanes |= Warp.ShuffleXor(lanes, 8);
+        lanes |= Warp.ShuffleXor(lanes, 4);
+        lanes |= Warp.ShuffleXor(lanes, 2);
+        return lanes | Warp.ShuffleXor(lanes, 1);
     }
 
     /// <summary>Sum over the warp, in every lane.</summary>

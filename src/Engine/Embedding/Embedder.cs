@@ -231,7 +231,7 @@ public sealed class Embedder : IDisposable
 
         Tensor y = _vectors.Tensor.FirstRows(_batch.OutputCount);
         _model.Embed(_batch, Pooling == Pooling.Rank, y);
-        return _vectors.Read(0, _batch.OutputCount);
+        return _model.Read(_vectors, 0, _batch.OutputCount);
     }
 
     private SequencePages Pages(int index)

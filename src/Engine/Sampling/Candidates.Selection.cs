@@ -63,6 +63,23 @@ internal sealed partial class Candidates
         else Keep(Largest(k));
     }
 
+    /// <summary>Takes the largest of a vocabulary's logits, as <see cref="Load"/> and <see cref="KeepLargest"/> would leave them.</summary>
+    /// <param name="largest">At least <paramref name="count"/> beside those that are left out.</param>
+    /// <param name="excluded">Tokens that are left out.</param>
+    /// <param name="count">How many are kept.</param>
+    public void LoadLargest(LargestLogits largest, ReadOnlySpan<int> excluded, int count)
+    {
+        Span<ulong> keys = _keys.AsSpan(0, count);
+        int kept = 0;
+        for (int i = 0; kept < count; i++)
+        {
+            int token = largest.TokenAt(i);
+            if (!excluded.Contains(token)) keys[kept++] = Key(largest.Logits[i], token);
+        }
+
+        Keep(keys);
+    }
+
     /// <summary>Replaces the candidates by those of sorted keys.</summary>
     public void Keep(ReadOnlySpan<ulong> sortedKeys)
     {

@@ -6,6 +6,12 @@ internal interface ISampler
     /// <summary>Changes the candidates; leaves at least one.</summary>
     void Apply(Candidates candidates);
 
+    /// <summary>How many of the largest candidates it keeps, whatever their logits are; 0 where that depends on them, or on what came before.</summary>
+    int Keeps => 0;
+
+    /// <summary>Whether the largest candidate stays, and stays the largest.</summary>
+    bool KeepsLargest => false;
+
     /// <summary>A token was appended to the sequence, from the prompt or by sampling.</summary>
     void Accept(int token) { }
 

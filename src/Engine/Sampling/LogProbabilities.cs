@@ -49,6 +49,21 @@ public static class LogProbabilities
         return count;
     }
 
+    /// <summary>The same for a token and the most likely ones, where the largest logits are known.</summary>
+    /// <param name="largest">At least as many as are written.</param>
+    /// <param name="token">One of them.</param>
+    /// <param name="destination">Receives the token, then the most likely ones in order.</param>
+    internal static void Top(LargestLogits largest, int token, Span<TokenLogProbability> destination)
+    {
+        double logSum = largest.LogSumExp;
+        for (int i = 0; i < largest.Count; i++)
+        {
+            TokenLogProbability likely = new(largest.TokenAt(i), (float)(largest.Logits[i] - logSum));
+            if (i + 1 < destination.Length) destination[i + 1] = likely;
+            if (likely.Token == token) destination[0] = likely;
+        }
+    }
+
     private static void Place(int token, float logit, Span<TokenLogProbability> destination, ref int count)
     {
         if (count == destination.Length && !(logit > destination[^1].LogProbability)) return;

@@ -23,6 +23,8 @@ internal sealed class MinP : ISampler
 
     private MinP(float p, int minKeep) => (_logP, _minKeep) = (MathF.Log(p), minKeep);
 
+    public bool KeepsLargest => true;
+
     public void Apply(Candidates candidates)
     {
         float threshold = candidates.MaxLogit() + _logP;

@@ -44,7 +44,11 @@ public sealed class SamplerChain
         _candidates = workspace.Candidates;
         _samplers = [.. Create(settings).OfType<ISampler>()];
         _random = new Xoshiro256(settings.Seed);
+        Depth = DepthOf(_samplers);
     }
+
+    /// <summary>How many of the largest logits decide what the chain leaves, whatever the others are; 0 where all do.</summary>
+    internal int Depth { get; }
 
     /// <summary>The options of the chain.</summary>
     public SamplingOptions Options => _settings.Options;
@@ -57,9 +61,11 @@ public sealed class SamplerChain
     /// <returns>The token's id.</returns>
     /// <exception cref="ArgumentException">The number of logits is not the vocabulary's size.</exception>
     /// <exception cref="InvalidOperationException">A logit is NaN or +∞, or every token is excluded.</exception>
-    public int Sample(ReadOnlySpan<float> logits)
+    public int Sample(ReadOnlySpan<float> logits) => Draw(Distribution(logits));
+
+    /// <summary>Draws from what <see cref="Distribution(ReadOnlySpan{float})"/> left.</summary>
+    internal int Draw(ReadOnlySpan<Candidate> distribution)
     {
-        ReadOnlySpan<Candidate> distribution = Distribution(logits);
         Candidate drawn = distribution[Candidate.Draw(distribution, _random.NextDouble())];
         Observe(drawn.Probability);
         return drawn.Token;
@@ -80,8 +86,16 @@ public sealed class SamplerChain
         }
 
         _candidates.Load(logits);
-        foreach (ISampler sampler in _samplers) sampler.Apply(_candidates);
-        return _candidates.Distribution();
+        return Apply();
+    }
+
+    /// <summary>The same where <see cref="Depth"/> logits are enough.</summary>
+    /// <param name="largest">At least so many of a position, beside those that are left out.</param>
+    /// <param name="excluded">Tokens that are left out.</param>
+    internal ReadOnlySpan<Candidate> Distribution(LargestLogits largest, ReadOnlySpan<int> excluded)
+    {
+        _candidates.LoadLargest(largest, excluded, Depth);
+        return Apply();
     }
 
     /// <summary>
@@ -89,13 +103,12 @@ public sealed class SamplerChain
     /// from max(p − q, 0), p being this chain's distribution and q the draft's. The sequence is not told: <see cref="Accept"/> does that.
     /// Source: Leviathan et al. 2023, arXiv 2211.17192, section 2.3; Chen et al. 2023, arXiv 2302.01318.
     /// </summary>
-    /// <param name="logits">The logits of one position, <c>[vocabulary]</c>.</param>
+    /// <param name="target">p, as <see cref="Distribution(ReadOnlySpan{float})"/> leaves it.</param>
     /// <param name="drafted">The drafted token; it was drawn from <paramref name="draft"/>.</param>
     /// <param name="draft">q.</param>
     /// <param name="accepted">Whether the drafted token was kept.</param>
-    internal int Verify(ReadOnlySpan<float> logits, int drafted, ReadOnlySpan<Candidate> draft, out bool accepted)
+    internal int Verify(ReadOnlySpan<Candidate> target, int drafted, ReadOnlySpan<Candidate> draft, out bool accepted)
     {
-        ReadOnlySpan<Candidate> target = Distribution(logits);
         float p = ProbabilityOf(target, drafted), q = ProbabilityOf(draft, drafted);
         accepted = _random.NextDouble() * q < p;
         int chosen = accepted ? drafted : target[DrawResidual(target, draft)].Token;
@@ -104,7 +117,7 @@ public sealed class SamplerChain
     }
 
     /// <summary>Tells mirostat that a token was drawn by other means than <see cref="Sample"/>, which does so itself.</summary>
-    /// <param name="probability">The token's probability in <see cref="Distribution"/>, in (0, 1].</param>
+    /// <param name="probability">The token's probability in <see cref="Distribution(ReadOnlySpan{float})"/>, in (0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">The probability is not in (0, 1].</exception>
     public void Observe(float probability)
     {
@@ -155,6 +168,24 @@ public sealed class SamplerChain
         if (source._settings != _settings) throw new ArgumentException("the chains are no clones of each other", nameof(source));
         for (int i = 0; i < _samplers.Length; i++) _samplers[i].CopyStateFrom(source._samplers[i]);
         _random = source._random;
+    }
+
+    private ReadOnlySpan<Candidate> Apply()
+    {
+        foreach (ISampler sampler in _samplers) sampler.Apply(_candidates);
+        return _candidates.Distribution();
+    }
+
+    // What the first sampler keeps; one, if the largest is all that is left of it later.
+    private static int DepthOf(ISampler[] samplers)
+    {
+        foreach (ISampler sampler in samplers)
+        {
+            if (sampler.Keeps == 1) return 1;
+            if (!sampler.KeepsLargest) break;
+        }
+
+        return samplers.Length > 0 ? samplers[0].Keeps : 0;
     }
 
     private static float ProbabilityOf(ReadOnlySpan<Candidate> distribution, int token)

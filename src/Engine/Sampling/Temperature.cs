@@ -49,6 +49,8 @@ internal sealed class Temperature : ISampler
     /// <summary>The temperature before mirostat, which has no range.</summary>
     public static Temperature Fixed(SamplingOptions options) => new(options, isDynamic: false);
 
+    public int Keeps => _temperature <= 0 && _range == 0 ? 1 : 0;
+
     public void Apply(Candidates candidates)
     {
         float max = candidates.MaxLogit();

@@ -1,3 +1,5 @@
+using Quern.Kernels.Cpu;
+
 namespace Quern.Engine.Sampling;
 
 /// <summary>Chooses the next token of a generation: the sampler chain, without the tokens that a text never has. Allocates nothing after construction.</summary>
@@ -6,10 +8,15 @@ internal sealed class TokenChooser
     private readonly SamplerChain _sampler;
     private readonly int[] _excluded;
 
+    // Those of them that are tokens: of the rows behind the last token nothing is selected.
+    private readonly int[] _excludedTokens;
+
     public TokenChooser(QuernModel model, GenerationOptions options, ulong? seed, SamplingWorkspace? workspace = null)
     {
         _sampler = model.CreateSampler(seed is null ? options.Sampling : options.Sampling with { Seed = seed }, workspace);
         _excluded = [.. Excluded(model, options.IgnoreEos).Where(id => id < model.VocabularySize)];
+        _excludedTokens = [.. _excluded.Where(id => id < model.Vocabulary.Count).Distinct()];
+        Depth = DepthOf(model, options);
     }
 
     /// <summary>The seed of the random numbers.</summary>
@@ -26,28 +33,36 @@ internal sealed class TokenChooser
         foreach (int token in tokens) _sampler.Accept(token);
     }
 
+    /// <summary>How many of the largest logits are enough to choose by, up to <see cref="Backend.MostLargest"/>; 0 where all are needed.</summary>
+    public int Depth { get; }
+
+    /// <summary>How often a token was chosen from the largest logits alone.</summary>
+    public long SelectedTokens { get; private set; }
+
     /// <summary>Chooses and remembers a token.</summary>
-    /// <param name="logits">[vocabulary]; those of tokens that a text never has become −∞.</param>
+    /// <param name="logits">Those of a pass; where all are looked at, those of tokens that a text never has become −∞.</param>
+    /// <param name="row">Which output of it.</param>
     /// <param name="likely">If not empty, receives the chosen token and the likeliest ones behind it.</param>
-    public int Choose(Span<float> logits, Span<TokenLogProbability> likely = default)
-    {
-        Exclude(logits);
-        return Chosen(_sampler.Sample(logits), logits, likely);
-    }
+    public int Choose(PassLogits logits, int row, Span<TokenLogProbability> likely = default) =>
+        Chosen(_sampler.Draw(Distribution(_sampler, logits, row)), logits, row, likely);
 
     /// <summary>Chooses and remembers a token where another one was proposed.</summary>
-    /// <param name="logits">[vocabulary]; changed as by <see cref="Choose"/>.</param>
+    /// <param name="logits">As for <see cref="Choose"/>.</param>
+    /// <param name="row">Which output.</param>
     /// <param name="proposed">The proposed token.</param>
-    /// <param name="draft">What it was drawn from; empty if it was not drawn: then the choice is the one that <see cref="Choose"/> would have made, to the random number.</param>
+    /// <param name="draft">What it was drawn from.</param>
     /// <param name="likely">As for <see cref="Choose"/>.</param>
     /// <param name="accepted">Whether the proposed token was kept.</param>
-    public int Verify(Span<float> logits, int proposed, ReadOnlySpan<Candidate> draft, Span<TokenLogProbability> likely, out bool accepted)
+    public int Verify(PassLogits logits, int row, int proposed, ReadOnlySpan<Candidate> draft, Span<TokenLogProbability> likely, out bool accepted) =>
+        Chosen(_sampler.Verify(Distribution(_sampler, logits, row), proposed, draft, out accepted), logits, row, likely);
+
+    /// <summary>What a chain with this one's options leaves of a row.</summary>
+    public ReadOnlySpan<Candidate> Distribution(SamplerChain sampler, PassLogits logits, int row)
     {
-        Exclude(logits);
-        int token;
-        if (draft.IsEmpty) accepted = (token = _sampler.Sample(logits)) == proposed;
-        else token = _sampler.Verify(logits, proposed, draft, out accepted);
-        return Chosen(token, logits, likely);
+        if (logits.TryLargest(row, Depth, out LargestLogits largest)) return sampler.Distribution(largest, _excludedTokens);
+        Span<float> all = logits.All(row);
+        Exclude(all);
+        return sampler.Distribution(all);
     }
 
     /// <summary>Takes tokens out that a text never has.</summary>
@@ -62,12 +77,39 @@ internal sealed class TokenChooser
     /// <summary>Gives such a sampler this one's history.</summary>
     public void CopySamplerTo(SamplerChain clone) => clone.CopyStateFrom(_sampler);
 
-    private int Chosen(int token, ReadOnlySpan<float> logits, Span<TokenLogProbability> likely)
+    private int Chosen(int token, PassLogits logits, int row, Span<TokenLogProbability> likely)
     {
         _sampler.Accept(token);
+        bool isSelected = logits.TryLargest(row, Depth, out LargestLogits largest);
+        if (isSelected) SelectedTokens++;
         if (likely.IsEmpty) return token;
-        likely[0] = new TokenLogProbability(token, LogProbabilities.Of(logits, token));
-        LogProbabilities.Top(logits, likely[1..]);
+        if (isSelected)
+        {
+            LogProbabilities.Top(largest, token, likely);
+            return token;
+        }
+
+        Span<float> all = logits.All(row);
+        Exclude(all);
+        likely[0] = new TokenLogProbability(token, LogProbabilities.Of(all, token));
+        LogProbabilities.Top(all, likely[1..]);
         return token;
+    }
+
+    private int DepthOf(QuernModel model, GenerationOptions options)
+    {
+        int depth = _sampler.Depth;
+
+        // As many as there are would stay in the order of the vocabulary.
+        if (depth == 0 || depth >= model.VocabularySize) return 0;
+        if (options.LogProbabilities is { } likely)
+        {
+            // What is left out would be in the sum.
+            if (_excludedTokens.Length > 0) return 0;
+            depth = Math.Max(depth, likely);
+        }
+
+        depth += _excludedTokens.Length;
+        return depth <= Math.Min(Backend.MostLargest, model.Vocabulary.Count) ? depth : 0;
     }
 }

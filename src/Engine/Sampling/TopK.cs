@@ -23,5 +23,9 @@ internal sealed class TopK : ISampler
 
     private TopK(int k) => _k = k;
 
+    public int Keeps => _k;
+
+    public bool KeepsLargest => true;
+
     public void Apply(Candidates candidates) => candidates.KeepLargest(_k);
 }

@@ -24,6 +24,8 @@ internal sealed class TopP : ISampler
 
     private TopP(float p, int minKeep) => (_p, _minKeep) = (p, minKeep);
 
+    public bool KeepsLargest => true;
+
     public void Apply(Candidates candidates)
     {
         ReadOnlySpan<float> weights = candidates.Weights(out _, out double total);

@@ -19,6 +19,7 @@ internal sealed class EngineMeters : IDisposable
     private long _computed;
     private long _generated;
     private long _prompt;
+    private long _selected;
 
     public EngineMeters(InferenceEngine engine)
     {
@@ -44,6 +45,9 @@ internal sealed class EngineMeters : IDisposable
 
     /// <summary>Tokens chosen.</summary>
     public long GeneratedTokens => Volatile.Read(ref _generated);
+
+    /// <summary>Those of them that were chosen from the largest logits alone.</summary>
+    public long SelectedTokens => Volatile.Read(ref _selected);
 
     /// <summary>Time in the model and in samplers.</summary>
     public long ComputeTicks { get; private set; }
@@ -72,6 +76,9 @@ internal sealed class EngineMeters : IDisposable
         _prompt += promptTokens;
         foreach (Histogram<double> histogram in promptTokens > 0 ? _firstToken : _nextToken) histogram.Record(time.TotalSeconds);
     }
+
+    /// <summary>Tokens were chosen from the largest logits alone.</summary>
+    public void Selected(long tokens) => _selected += tokens;
 
     public void Dispose() => _meter.Dispose();
 

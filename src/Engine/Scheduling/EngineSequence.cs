@@ -83,7 +83,7 @@ internal sealed class EngineSequence
 
     public GenerationStatistics Statistics(int read) => new(
         _promptLength, Between(_submitted, _firstToken), read, Math.Max(0, read - 1), Between(_firstToken, _lastToken), _chooser.Seed, Math.Max(0, _cached),
-        Proposal?.Proposed ?? 0, Proposal?.Accepted ?? 0);
+        Proposal?.Proposed ?? 0, Proposal?.Accepted ?? 0, _chooser.SelectedTokens);
 
     /// <summary>It was taken.</summary>
     public void Taken()
@@ -151,11 +151,12 @@ internal sealed class EngineSequence
     }
 
     /// <summary>Chooses the next token.</summary>
-    /// <param name="logits">[vocabulary]; changed.</param>
+    /// <param name="logits">Those of the pass; changed.</param>
+    /// <param name="row">The row behind the last token.</param>
     /// <returns>Tokens of the prompt, if it is the first, otherwise 0; and the time since the request or since the one before.</returns>
-    public (int PromptTokens, TimeSpan Time) Choose(Span<float> logits)
+    public (int PromptTokens, TimeSpan Time) Choose(PassLogits logits, int row)
     {
-        int token = _chooser.Choose(logits, Output.NextLikely());
+        int token = _chooser.Choose(logits, row, Output.NextLikely());
         long before = _lastToken;
         _lastToken = Stopwatch.GetTimestamp();
         if (before == 0) _firstToken = _lastToken;
@@ -167,25 +168,24 @@ internal sealed class EngineSequence
     /// <summary>
     /// Chooses tokens as long as they are what was proposed, and one more. Where tokens were proposed without being drawn, each choice is the one that <see cref="Choose"/> would have made, to the random number, whatever was proposed.
     /// </summary>
-    /// <param name="logits">[1 + proposed, vocabulary], behind the last token and behind each of the proposed ones; changed.</param>
-    /// <param name="vocabulary">Values of a row.</param>
+    /// <param name="logits">Those of the pass; changed.</param>
+    /// <param name="firstRow">The row behind the last token; those behind each of the proposed ones follow.</param>
     /// <returns>The time since the token before.</returns>
-    public TimeSpan ChooseProposed(Span<float> logits, int vocabulary)
+    public TimeSpan ChooseProposed(PassLogits logits, int firstRow)
     {
         Proposal proposal = Proposal!;
         long before = _lastToken;
         for (int at = Proposal.Root; at != Proposal.None && !Output.Ended;)
         {
-            Span<float> row = logits.Slice((at + 1) * vocabulary, vocabulary);
-            int drawn = proposal.DrawnChild(at), token;
+            int row = firstRow + at + 1, drawn = proposal.DrawnChild(at), token;
             if (drawn == Proposal.None)
             {
-                token = _chooser.Choose(row, Output.NextLikely());
+                token = _chooser.Choose(logits, row, Output.NextLikely());
                 at = proposal.Child(at, token);
             }
             else
             {
-                token = _chooser.Verify(row, proposal.Tokens[drawn], proposal.Distribution(drawn), Output.NextLikely(), out bool kept);
+                token = _chooser.Verify(logits, row, proposal.Tokens[drawn], proposal.Distribution(drawn), Output.NextLikely(), out bool kept);
                 at = kept ? drawn : Proposal.None;
             }
 

@@ -18,6 +18,7 @@ namespace Quern.Engine;
 /// <param name="SpeedUp">How much faster tokens came than without speculation, by what steps without took in the same process; 0 until both are known, as where nothing is proposed or proposals are not adaptive.</param>
 /// <param name="SchedulingTime">Time of deciding what steps compute: what the engine adds to the model.</param>
 /// <param name="ComputingTime">Time in the model and in samplers.</param>
+/// <param name="SelectedTokens">How often a token was chosen from the largest logits alone, which a card finds; otherwise all logits were looked at.</param>
 public readonly record struct EngineStatistics(
     int Running, int Waiting, int Pages, int PagesHeld, int PagesKnown, long Steps, long ComputedTokens, long BegunTokens, long CachedTokens, long GeneratedTokens, long Preemptions, long ProposedTokens, long AcceptedTokens,
-    long Proposals, double SpeedUp, TimeSpan SchedulingTime, TimeSpan ComputingTime);
+    long Proposals, double SpeedUp, TimeSpan SchedulingTime, TimeSpan ComputingTime, long SelectedTokens);

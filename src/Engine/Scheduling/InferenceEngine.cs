@@ -23,7 +23,7 @@ public sealed class InferenceEngine : IAsyncDisposable
     private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Scheduler _scheduler;
     private readonly Speculator? _speculator;
-    private readonly TensorBuffer _logits;
+    private readonly OutputLogits _logits;
     private readonly SamplingWorkspace _workspace;
     private readonly List<EngineSequence> _arrived = [];
     private readonly EngineMeters _meters;
@@ -51,7 +51,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         Options.Speculation?.Validate(model);
         _speculator = drafter is null ? null : new Speculator(Options.Speculation ?? new SpeculationOptions(), drafter, Options.MaxSequences, model.TakesTrees && Options.Speculation?.Draft?.TakesTrees != false);
         _scheduler = new Scheduler(model, Options, _speculator);
-        _logits = model.AllocateLogits(Options.MaxSequences + (_speculator?.Rows ?? 0));
+        _logits = new OutputLogits(model, Options.MaxSequences + (_speculator?.Rows ?? 0));
         _workspace = new SamplingWorkspace(model.VocabularySize);
         _meters = new EngineMeters(this);
         new Thread(Serve) { IsBackground = true, Name = "Quern engine" }.Start();
@@ -75,7 +75,7 @@ public sealed class InferenceEngine : IAsyncDisposable
             return new EngineStatistics(
                 _scheduler.RunningCount, waiting + _scheduler.WaitingCount, Model.Pages.Count, Model.Pages.Count - Model.Pages.FreeCount, Model.Pages.KnownCount,
                 _meters.Steps, _meters.ComputedTokens, _scheduler.BegunTokens, _scheduler.CachedTokens, _meters.GeneratedTokens, _scheduler.Preemptions, _speculator?.Proposed ?? 0, _speculator?.Accepted ?? 0,
-                _speculator?.Proposals ?? 0, _speculator?.SpeedUp ?? 0, Stopwatch.GetElapsedTime(0, _meters.ScheduleTicks), Stopwatch.GetElapsedTime(0, _meters.ComputeTicks));
+                _speculator?.Proposals ?? 0, _speculator?.SpeedUp ?? 0, Stopwatch.GetElapsedTime(0, _meters.ScheduleTicks), Stopwatch.GetElapsedTime(0, _meters.ComputeTicks), _meters.SelectedTokens);
         }
     }
 
@@ -210,11 +210,13 @@ public sealed class InferenceEngine : IAsyncDisposable
     {
         Batch batch = _scheduler.Batch;
         long scheduled = Stopwatch.GetTimestamp();
-        Span<float> logits;
+        int depth = 0;
+        foreach (EngineSequence sequence in _scheduler.Step) depth = Math.Max(depth, sequence.Chooser.Depth);
+        PassLogits logits;
         try
         {
-            Model.Forward(batch, _logits.Tensor.FirstRows(batch.OutputCount));
-            logits = _logits.Read(0, batch.OutputCount);
+            _logits.Forward(batch, depth);
+            logits = _logits.Read();
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
@@ -232,13 +234,13 @@ public sealed class InferenceEngine : IAsyncDisposable
             if (sequence.Recomputes) again++;
             if (proposed > 0)
             {
-                ChooseProposed(sequence, logits.Slice(row * Model.VocabularySize, (proposed + 1) * Model.VocabularySize));
+                ChooseProposed(sequence, logits, row);
                 row += proposed + 1;
                 continue;
             }
 
             sequence.Advance(Options.SharePrefixes);
-            if (sequence.Pending == 0) Choose(sequence, logits.Slice(row++ * Model.VocabularySize, Model.VocabularySize));
+            if (sequence.Pending == 0) Choose(sequence, logits, row++);
         }
 
         if (again > 0) _speculator?.Recomputed(computed - scheduled, (int)(_meters.GeneratedTokens - generated));
@@ -252,16 +254,18 @@ public sealed class InferenceEngine : IAsyncDisposable
         : speculation.RememberedTokens > 0 ? new SuffixDrafter(speculation.RememberedTokens)
         : new NgramDrafter();
 
-    private void ChooseProposed(EngineSequence sequence, Span<float> logits)
+    private void ChooseProposed(EngineSequence sequence, PassLogits logits, int firstRow)
     {
         int before = sequence.Tokens.Length;
+        long selected = sequence.Chooser.SelectedTokens;
         try
         {
-            TimeSpan time = sequence.ChooseProposed(logits, Model.VocabularySize);
+            TimeSpan time = sequence.ChooseProposed(logits, firstRow);
             sequence.Scheduled = 1 + sequence.Proposal!.Kept.Length;
             if (!sequence.Output.Ended) sequence.Advance(Options.SharePrefixes);
             int chosen = sequence.Tokens.Length - before;
             for (int i = 0; i < chosen; i++) _meters.Token(0, time / chosen);
+            _meters.Selected(sequence.Chooser.SelectedTokens - selected);
             _speculator!.Learn(sequence, before);
             if (sequence.IsOverfull && !sequence.Output.Ended) Overfull(sequence);
         }
@@ -279,7 +283,7 @@ public sealed class InferenceEngine : IAsyncDisposable
         _scheduler.Overfull(sequence);
     }
 
-    private void Choose(EngineSequence sequence, Span<float> logits)
+    private void Choose(EngineSequence sequence, PassLogits logits, int row)
     {
         EngineSequence[] siblings = sequence.Siblings;
         sequence.Siblings = [];
@@ -289,17 +293,19 @@ public sealed class InferenceEngine : IAsyncDisposable
             _scheduler.Join(sibling);
         }
 
-        ChooseAlone(sequence, logits);
-        foreach (EngineSequence sibling in siblings) ChooseAlone(sibling, logits);
+        ChooseAlone(sequence, logits, row);
+        foreach (EngineSequence sibling in siblings) ChooseAlone(sibling, logits, row);
     }
 
     // A request whose logits or options cannot be sampled ends; the others go on.
-    private void ChooseAlone(EngineSequence sequence, Span<float> logits)
+    private void ChooseAlone(EngineSequence sequence, PassLogits logits, int row)
     {
+        long selected = sequence.Chooser.SelectedTokens;
         try
         {
-            (int promptTokens, TimeSpan time) = sequence.Choose(logits);
+            (int promptTokens, TimeSpan time) = sequence.Choose(logits, row);
             _meters.Token(promptTokens, time);
+            _meters.Selected(sequence.Chooser.SelectedTokens - selected);
             if (sequence.IsOverfull && !sequence.Output.Ended) Overfull(sequence);
             if (sequence.Output.Ended) _speculator?.Forget(sequence);
         }

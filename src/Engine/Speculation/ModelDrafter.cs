@@ -14,7 +14,7 @@ internal sealed class ModelDrafter : IDrafter
 
     private readonly QuernModel _draft;
     private readonly Batch _batch;
-    private readonly TensorBuffer _logits;
+    private readonly OutputLogits _logits;
     private readonly SamplingWorkspace _workspace;
     private readonly Dictionary<EngineSequence, Draft> _drafts = [];
     private readonly Stack<SequencePages> _pages = [];
@@ -32,7 +32,7 @@ internal sealed class ModelDrafter : IDrafter
     {
         (_draft, _branches) = (draft, branches);
         _batch = new Batch(Math.Max(draft.Options.BatchTokens, maxSequences * branches), maxSequences);
-        _logits = draft.AllocateLogits(maxSequences * branches);
+        _logits = new OutputLogits(draft, maxSequences * branches);
         _workspace = new SamplingWorkspace(draft.VocabularySize);
     }
 
@@ -61,13 +61,19 @@ internal sealed class ModelDrafter : IDrafter
             long start = Stopwatch.GetTimestamp();
             ref double known = ref _seconds[_going[0].Proposal!.Branches > 1 ? 1 : 0];
             _batch.Clear();
-            foreach (EngineSequence sequence in _going) Place(sequence);
-            _draft.Forward(_batch, _logits.Tensor.FirstRows(_batch.OutputCount));
-            Span<float> logits = _logits.Read(0, _batch.OutputCount);
+            int depth = 0, row = 0;
             foreach (EngineSequence sequence in _going)
             {
-                if (sequence.Proposal!.Branches == 1) Draw(sequence, Next(ref logits));
-                else Grow(sequence, ref logits);
+                Place(sequence);
+                depth = Math.Max(depth, sequence.Chooser.Depth);
+            }
+
+            _logits.Forward(_batch, depth);
+            PassLogits logits = _logits.Read();
+            foreach (EngineSequence sequence in _going)
+            {
+                if (sequence.Proposal!.Branches == 1) Draw(sequence, logits, row++);
+                else Grow(sequence, logits, ref row);
             }
 
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -128,7 +134,7 @@ internal sealed class ModelDrafter : IDrafter
 
         if (sequence.Proposal.Branches == 1) sequence.Chooser.CopySamplerTo(draft.Sampler);
         // As many as find room beside all others' in one pass.
-        int most = Math.Max(1, _batch.Capacity / (_logits.Tensor.Rows / _branches));
+        int most = Math.Max(1, _batch.Capacity / (_logits.Rows / _branches));
         while (tokens.Length - draft.Computed > most)
         {
             int count = Math.Min(_batch.Capacity, tokens.Length - draft.Computed - 1);
@@ -161,14 +167,14 @@ internal sealed class ModelDrafter : IDrafter
     }
 
     // What comes behind the nodes that were placed, or behind the text.
-    private void Grow(EngineSequence sequence, ref Span<float> rows)
+    private void Grow(EngineSequence sequence, PassLogits rows, ref int row)
     {
         Draft draft = _drafts[sequence];
         Span<TokenLogProbability> likely = stackalloc TokenLogProbability[sequence.Proposal!.Branches];
         int end = draft.Computed - draft.TreeSlot;
         for (int node = end == 0 ? -1 : draft.Grown; node < end; node++)
         {
-            Span<float> logits = Next(ref rows);
+            Span<float> logits = rows.All(row++);
             sequence.Chooser.Exclude(logits);
             draft.Tree.Grow(node, likely[..LogProbabilities.Top(logits, likely)]);
             if (node < 0) break;
@@ -177,18 +183,10 @@ internal sealed class ModelDrafter : IDrafter
         draft.Grown = end;
     }
 
-    private Span<float> Next(ref Span<float> rows)
-    {
-        Span<float> row = rows[.._draft.VocabularySize];
-        rows = rows[_draft.VocabularySize..];
-        return row;
-    }
-
-    private void Draw(EngineSequence sequence, Span<float> logits)
+    private void Draw(EngineSequence sequence, PassLogits logits, int row)
     {
         SamplerChain sampler = _drafts[sequence].Sampler;
-        sequence.Chooser.Exclude(logits);
-        ReadOnlySpan<Candidate> distribution = sampler.Distribution(logits);
+        ReadOnlySpan<Candidate> distribution = sequence.Chooser.Distribution(sampler, logits, row);
         int token = distribution[Candidate.Draw(distribution, _random.NextDouble())].Token;
         sequence.Proposal!.Add(token, distribution);
         sampler.Accept(token);

@@ -37,7 +37,7 @@ internal abstract class EncoderDecoderModel : Model
 
     // Layers of the encoder look at keys and values only in the pass that stores them, so they share one of the cache, behind those of the decoder.
     protected EncoderDecoderModel(WeightBinder weights, ModelConfig config, EncoderDecoderStyle style)
-        : base(config, [.. Enumerable.Repeat(new KvLayer(config.KvHeadCounts[0], config.KeyLength, config.ValueLength), config.DecoderLayerCount + 1)])
+        : base(config, KvLayersOf(config))
     {
         Task = ModelTask.EncoderDecoder;
         if (config.HeadCount == 0) throw weights.KeyError("attention.head_count", "it holds 0; expected at least 1");
@@ -75,14 +75,20 @@ internal abstract class EncoderDecoderModel : Model
     public sealed override void Encode(Batch batch, KvCache cache, Backend backend)
     {
         Pass pass = Read(batch, cache, backend);
-        foreach (CrossAttention cross in _cross) cross.Keep(pass, pass.Normed);
+        for (int i = 0; i < _cross.Length; i++)
+        {
+            backend.BeginLayer(_encoder.Length + i, pass.Normed);
+            _cross[i].Keep(pass, pass.Normed);
+        }
     }
 
     public sealed override void Embed(Batch batch, KvCache cache, Backend backend, Tensor y)
     {
         Check(batch, y, Config.Width);
         Pass pass = Read(batch, cache, backend);
-        if (batch.OutputCount != 0) backend.GatherRows(pass.Normed, batch.Outputs, y);
+        if (batch.OutputCount == 0) return;
+        backend.BeginLayer(_encoder.Length + _decoder.Length, pass.Normed);
+        backend.GatherRows(pass.Normed, batch.Outputs, y);
     }
 
     public sealed override void Forward(Batch batch, KvCache cache, Backend backend, Tensor logits)
@@ -95,6 +101,7 @@ internal abstract class EncoderDecoderModel : Model
         for (int i = 0; i < _decoder.Length; i++)
         {
             Layer layer = _decoder[i];
+            backend.BeginLayer(_encoder.Length + i, pass.X);
             layer.Attend(pass);
             _crossNorms[i].Forward(backend, pass.X, pass.Normed);
             _cross[i].Forward(pass, pass.Normed, pass.Branch);
@@ -112,16 +119,23 @@ internal abstract class EncoderDecoderModel : Model
         backend.MatMul(pass.Normed, _output, null, logits);
     }
 
+    private static KvLayer[] KvLayersOf(ModelConfig config)
+    {
+        KvLayer layer = new(config.KvHeadCounts[0], config.KeyLength, config.ValueLength);
+        return [.. Enumerable.Repeat(layer, config.DecoderLayerCount), layer with { IsShared = true }];
+    }
+
     // What the encoder makes of whole texts, in Normed.
     private Pass Read(Batch batch, KvCache cache, Backend backend)
     {
         CheckTokens(batch);
         CheckWhole(batch);
         Pass pass = Begin(batch, cache, backend);
-        foreach (Layer layer in _encoder)
+        for (int i = 0; i < _encoder.Length; i++)
         {
-            layer.Attend(pass);
-            layer.Transform(pass);
+            backend.BeginLayer(i, pass.X);
+            _encoder[i].Attend(pass);
+            _encoder[i].Transform(pass);
         }
 
         _encoderNorm.Forward(backend, pass.X, pass.Normed);

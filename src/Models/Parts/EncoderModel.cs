@@ -34,7 +34,7 @@ internal abstract class EncoderModel : Model
 
     // Keys and values are looked at only in the pass that stores them, so all layers share one of the cache.
     protected EncoderModel(WeightBinder weights, ModelConfig config, EncoderStyle style, params RopeTable[] ropes)
-        : base(config, [new KvLayer(config.KvHeadCounts[0], config.KeyLength, config.ValueLength)])
+        : base(config, [new KvLayer(config.KvHeadCounts[0], config.KeyLength, config.ValueLength) { IsShared = true }])
     {
         Task = ModelTask.Encoder;
         if (config.HeadCount == 0) throw weights.KeyError("attention.head_count", "it holds 0; expected at least 1");
@@ -89,8 +89,10 @@ internal abstract class EncoderModel : Model
 
         Pass pass = new(batch, cache, backend, _sizes, _angles, null);
         EmbedTokens(pass);
-        foreach (Layer layer in _layers)
+        for (int i = 0; i < _layers.Length; i++)
         {
+            Layer layer = _layers[i];
+            backend.BeginLayer(i, pass.X);
             layer.Attention.Forward(pass, pass.X, pass.Branch);
             backend.Add(pass.X, pass.Branch, pass.X);
             layer.AttentionNorm.Forward(backend, pass.X, pass.X);

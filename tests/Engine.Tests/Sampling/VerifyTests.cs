@@ -32,7 +32,7 @@ public sealed class VerifyTests
 
     private delegate int Rule(SamplerChain target, int drafted, ReadOnlySpan<Candidate> draft, Random random);
 
-    private static int Right(SamplerChain target, int drafted, ReadOnlySpan<Candidate> draft, Random random) => target.Verify(Target, drafted, draft, out _);
+    private static int Right(SamplerChain target, int drafted, ReadOnlySpan<Candidate> draft, Random random) => target.Verify(target.Distribution(Target), drafted, draft, out _);
 
     [Theory]
     [MemberData(nameof(Chains))]

@@ -41,7 +41,7 @@ public sealed class SchedulerTests : IDisposable
         foreach (EngineSequence sequence in scheduler.Step)
         {
             sequence.Advance(publish: false);
-            if (sequence.Pending == 0) sequence.Choose((float[])logits.Clone());
+            if (sequence.Pending == 0) sequence.Choose(new PassLogits((float[])logits.Clone(), logits.Length), 0);
         }
 
         return step;

@@ -5,7 +5,7 @@ using Quern.Kernels.Gpu.Tests.Machine;
 namespace Quern.Kernels.Gpu.Tests.Attention;
 
 /// <summary>Keys and values stored, and a prompt's attention on tensor cores, as their PTX says, run by the machine; beside attention in double precision of the same values.</summary>
-public sealed class FlashPromptTests
+public sealed class FlashPromptTests : DeviceTests
 {
     [Theory]
     [InlineData(64, 2, 1, 70, 0, 0, 0f, false)]
@@ -13,7 +13,7 @@ public sealed class FlashPromptTests
     [InlineData(128, 1, 1, 66, 5, 0, 3f, false)]
     public void APromptAsACardComputesIt(int length, int heads, int kvHeads, int tokens, int depth, int window, float cap, bool hasSinks)
     {
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using GpuDevice device = Devices.Open(GpuKind.Simulated);
         using DeviceArena arena = new(device, 8 << 20);
         using PassInputs inputs = new(device, arena);
         int slots = depth + tokens, width = kvHeads * length;

@@ -5,7 +5,7 @@ using Quern.Kernels.Gpu.Tests.Machine;
 namespace Quern.Kernels.Gpu.Tests.Attention;
 
 /// <summary>Attention of single rows, as its PTX says, run by the machine, in parts that the last group puts together; beside attention in double precision.</summary>
-public sealed class PagedAttentionTests
+public sealed class PagedAttentionTests : DeviceTests
 {
     [Theory]
     [InlineData(128, 128, 4, 1, 333, 4, KvType.F16, 0, 0f, true)]
@@ -18,7 +18,7 @@ public sealed class PagedAttentionTests
     [InlineData(576, 512, 4, 1, 75, 2, KvType.F16, 0, 0f, true)]
     public void ARowAsACardComputesIt(int keyLength, int valueLength, int heads, int kvHeads, int slots, int splits, KvType type, int window, float cap, bool hasSinks)
     {
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using GpuDevice device = Devices.Open(GpuKind.Simulated);
         using DeviceArena arena = new(device, 16 << 20);
         using PassInputs inputs = new(device, arena);
         int[] table = [.. Enumerable.Range(0, KvLayout.PagesFor(slots)).Reverse()];

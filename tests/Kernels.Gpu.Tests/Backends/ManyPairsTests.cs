@@ -6,7 +6,7 @@ using Quern.Kernels.Gpu.Tests.Graphs;
 namespace Quern.Kernels.Gpu.Tests.Backends;
 
 /// <summary>Experts of so many tokens that their pairs are sorted: routed, multiplied twice and combined, in steps that are recorded and replayed with other tokens.</summary>
-public sealed class ManyPairsTests
+public sealed class ManyPairsTests : DeviceTests
 {
     private const int Tokens = 4, Experts = 3, TopK = 2, Width = 32, Inner = 64;
 
@@ -15,7 +15,7 @@ public sealed class ManyPairsTests
     [InlineData("F16", false)]
     public void RecordedStepsRouteAnew(string format, bool biased)
     {
-        GpuDevice device = DeviceUnderTest.Open();
+        GpuDevice device = Devices.Open();
         StandIn driver = new();
         if (device.Kind != GpuKind.Cuda) device.UseGraphs(driver);
         using BackendPair pair = new(new GpuBackend(device, ComputeMode.Fast, 64 << 20), 7);

@@ -6,7 +6,7 @@ using Quern.Kernels.Gpu.Tests.Graphs;
 namespace Quern.Kernels.Gpu.Tests.Backends;
 
 /// <summary>Numbers of tokens that take kernels for 1, 2, 4 and 8 and more than one launch; numbers of rows that leave a warp half of its work.</summary>
-public sealed class ManyTokensTests
+public sealed class ManyTokensTests : DeviceTests
 {
     [Theory]
     [InlineData("Q4_0", 2, 64)]
@@ -17,7 +17,7 @@ public sealed class ManyTokensTests
     [InlineData("BF16", 1, 1100)]
     public void ProductsOfSeveralTokens(string format, int tokens, int cols)
     {
-        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), tokens);
+        using BackendPair pair = new(new GpuBackend(Devices.Open(), ComputeMode.Fast, 64 << 20), tokens);
         pair.Tested.BeginPass();
         pair.Oracle.BeginPass();
         var w = pair.Matrix(FormatTable.Find(format)!, 1, 3, cols);
@@ -33,7 +33,7 @@ public sealed class ManyTokensTests
     public void WhatChoosesExpertsIsNotRounded()
     {
         const int Tokens = 17, Cols = 40;
-        GpuDevice device = DeviceUnderTest.Open();
+        GpuDevice device = Devices.Open();
         if (device.Kind != GpuKind.Cuda) device.UseGraphs(new StandIn());
         using BackendPair pair = new(new GpuBackend(device, ComputeMode.Fast, 64 << 20), Tokens);
         pair.Tested.BeginPass();
@@ -54,7 +54,7 @@ public sealed class ManyTokensTests
     public void HeadsAndEightsOfTokensShareALaunch(string format, int tokens, int cols, int apart, int launches)
     {
         const int Heads = 3, Rows = 3, ApartInY = 5;
-        GpuDevice device = DeviceUnderTest.Open();
+        GpuDevice device = Devices.Open();
         if (device.Kind != GpuKind.Cuda) device.UseGraphs(new StandIn());
         using BackendPair pair = new(new GpuBackend(device, ComputeMode.Fast, 64 << 20), tokens);
         pair.Tested.BeginPass();
@@ -71,7 +71,7 @@ public sealed class ManyTokensTests
     [Fact]
     public void RowsOfEveryLayoutAreLookedUp()
     {
-        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), 1);
+        using BackendPair pair = new(new GpuBackend(Devices.Open(), ComputeMode.Fast, 64 << 20), 1);
         int[] ids = [4, 0, 3];
         foreach (WeightFormat format in FormatTable.All)
         {

@@ -4,7 +4,7 @@ using Quern.Kernels.Cpu.Tests.Backends;
 namespace Quern.Kernels.Gpu.Tests.Backends;
 
 /// <summary>Attention over the ends of pages and of two sequences, in sizes that can be simulated.</summary>
-public sealed class SmallAttentionTests
+public sealed class SmallAttentionTests : DeviceTests
 {
     [Theory]
     [InlineData(KvType.F16, KvType.F16, 32, 0, 0f)]
@@ -13,7 +13,7 @@ public sealed class SmallAttentionTests
     [InlineData(KvType.BF16, KvType.F32, 20, 0, 0f)]
     public void TwoSequencesOverPages(KvType keys, KvType values, int length, int window, float cap)
     {
-        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), 3);
+        using BackendPair pair = new(new GpuBackend(Devices.Open(), ComputeMode.Fast, 64 << 20), 3);
         pair.Tested.BeginPass();
         pair.Oracle.BeginPass();
         KvLayout layout = new([new KvLayer(1, length, length)], keys, values, 4);
@@ -49,7 +49,7 @@ public sealed class SmallAttentionTests
     [InlineData(KvType.Q4_0, KvType.F32, 4, 8f)]
     public void ATreeAndWhatIsKeptOfIt(KvType keys, KvType values, int window, float alibi)
     {
-        using BackendPair pair = new(new GpuBackend(DeviceUnderTest.Open(), ComputeMode.Fast, 64 << 20), 4);
+        using BackendPair pair = new(new GpuBackend(Devices.Open(), ComputeMode.Fast, 64 << 20), 4);
         pair.Tested.BeginPass();
         pair.Oracle.BeginPass();
         KvLayout layout = new([new KvLayer(1, 32, 32)], keys, values, 3);

@@ -35,18 +35,30 @@ public sealed class OffloadPlanTests
     public void NothingIsTakenOnlyWhereThatIsAskedFor() => Assert.Throws<GpuException>(() => OffloadPlan.Of(Model(), GpuComputeDevice.Auto, 4 * MiB));
 
     [Fact]
-    public void AnEncoderIsNotDivided()
+    public void ADecodersLayersComeBehindItsEncoders()
     {
-        BackendRequest encoder = Model() with { Tensors = [.. Model().Tensors.Where(tensor => tensor.Name != "output_norm.weight")] };
-        Assert.Equal(4, OffloadPlan.Of(encoder, GpuComputeDevice.Auto, 1000 * MiB).CardLayers);
-        Assert.Contains("not divided", Assert.Throws<GpuException>(() => OffloadPlan.Of(encoder, 2, 1000 * MiB)).Message, StringComparison.Ordinal);
+        List<StoredMatrix> tensors = [.. Model().Tensors.Select(tensor => tensor with { Name = tensor.Name.Replace("blk.0", "enc.blk.0").Replace("blk.1", "enc.blk.1").Replace("blk.2", "dec.blk.0").Replace("blk.3", "dec.blk.1") })];
+        BackendRequest both = Model() with { Tensors = [.. tensors, new StoredMatrix("enc.blk.1.more.weight", FormatTable.Find("F16")!, 4096, 1024)] };
+        Assert.Equal(2, LayerNames.Of(both.Tensors).EncoderLayers);
+        Assert.Equal((3, 1), OffloadPlan.Of(both, 3, 1000 * MiB) is var plan ? (plan.CardLayers, plan.FirstCardLayer) : default);
+
+        // The second of four has 12 MiB, and there is no room for it.
+        Assert.Equal(2, OffloadPlan.Of(both, GpuComputeDevice.Auto, 24 * MiB).CardLayers);
+        Assert.Equal(3, OffloadPlan.Of(both, GpuComputeDevice.Auto, 30 * MiB).CardLayers);
     }
 
     [Theory]
-    [InlineData("blk.12.attn_q.weight", 12)]
-    [InlineData("blk.x.attn_q.weight", -1)]
-    [InlineData("output.weight", -1)]
-    public void LayersAreNamed(string tensor, int layer) => Assert.Equal(layer, OffloadPlan.LayerOf(tensor));
+    [InlineData("blk.12.attn_q.weight", 0, 12)]
+    [InlineData("blk.x.attn_q.weight", 0, LayerNames.Before)]
+    [InlineData("token_embd_norm.weight", 0, LayerNames.Before)]
+    [InlineData("output.weight", 0, LayerNames.Behind)]
+    [InlineData("output_norm.bias", 0, LayerNames.Behind)]
+    [InlineData("cls.output.weight", 0, LayerNames.Behind)]
+    [InlineData("enc.blk.1.attn_q.weight", 3, 1)]
+    [InlineData("enc.output_norm.weight", 3, 2)]
+    [InlineData("dec.blk.1.cross_attn_q.weight", 3, 4)]
+    [InlineData("dec.output_norm.weight", 3, LayerNames.Behind)]
+    public void LayersAreNamed(string tensor, int encoderLayers, int layer) => Assert.Equal(layer, new LayerNames(encoderLayers).LayerOf(tensor));
 
     // Four layers of 4 MiB with 1 MiB of cache, an output matrix of 2 MiB, a table of 2 MiB.
     private static BackendRequest Model()

@@ -7,7 +7,7 @@ using Quern.Kernels.Gpu.Weights;
 namespace Quern.Kernels.Gpu.Tests.Gemm;
 
 /// <summary>The product on tensor cores as its PTX says, run by the machine, and in plain code: beside products in double precision of the same values.</summary>
-public sealed unsafe class TensorGemmTests
+public sealed unsafe class TensorGemmTests : DeviceTests
 {
     [Theory]
     [InlineData("BF16", 3, 130, 72)]
@@ -23,7 +23,7 @@ public sealed unsafe class TensorGemmTests
     public void AProductAsACardComputesIt(string name, int tokens, int rows, int cols)
     {
         WeightFormat format = FormatTable.Find(name)!;
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using GpuDevice device = Devices.Open(GpuKind.Simulated);
         using DeviceArena arena = new(device, 8 << 20);
         Random random = new(tokens);
         float[] weights = Values(random, rows * cols), x = Values(random, tokens * cols), bias = Values(random, rows), decoded = new float[rows * cols];

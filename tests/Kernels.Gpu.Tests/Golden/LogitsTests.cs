@@ -5,7 +5,7 @@ using Quern.TestKit;
 namespace Quern.Kernels.Gpu.Tests.Golden;
 
 /// <summary>Tiny models of several families on the card's kernels: the logits of the processor's back end, as an engine reads them.</summary>
-public sealed class LogitsTests
+public sealed class LogitsTests : DeviceTests
 {
     /// <summary>Tokens of the prompt: on a card enough for its tensor cores.</summary>
     private static readonly int Tokens = DeviceUnderTest.IsSimulated ? 3 : 40;
@@ -58,12 +58,12 @@ public sealed class LogitsTests
     public void ACacheOfAnyTypeGivesTheProcessorsLogits(string name, KvType type, double tolerance) => Assert.InRange(Difference(name, GpuComputeDevice.All, exact: true, type), 0, tolerance);
 
     /// <summary>The largest difference of logits behind a prompt and behind single tokens, in their standard deviation.</summary>
-    private static double Difference(string name, int layers, bool exact, KvType type)
+    private double Difference(string name, int layers, bool exact, KvType type)
     {
         string path = SharedData.Path("golden", name, "model.gguf");
         ModelOptions options = new() { Exact = exact, Threads = 1, ContextLength = 64, BatchTokens = 48, KvType = type };
         using QuernModel processor = QuernModel.Load(path, options);
-        using QuernModel card = QuernModel.Load(path, options with { Device = new GpuComputeDevice { Kind = DeviceUnderTest.Kind, Layers = layers, MemoryBytes = 256 << 20 } });
+        using QuernModel card = QuernModel.Load(path, options with { Device = Devices.Compute(layers) });
         Assert.NotEqual(processor.BackendDescription, card.BackendDescription);
         using Session expected = processor.CreateSession(), found = card.CreateSession();
         int[] prompt = [.. Enumerable.Range(0, Tokens).Select(i => ((i * 37) + 11) % processor.VocabularySize)];

@@ -4,7 +4,7 @@ using Quern.TestKit;
 namespace Quern.Kernels.Gpu.Tests.Golden;
 
 /// <summary>Saved sessions hold pages in the form of the device that computed them.</summary>
-public sealed class SessionTests
+public sealed class SessionTests : DeviceTests
 {
     [SharedFact]
     public void ASessionOfTheProcessorIsNotTakenByACard()
@@ -20,7 +20,7 @@ public sealed class SessionTests
                 session.Save(file);
             }
 
-            using QuernModel card = QuernModel.Load(path, options with { Device = new GpuComputeDevice { Kind = DeviceUnderTest.Kind, Layers = GpuComputeDevice.All, MemoryBytes = 256 << 20 } });
+            using QuernModel card = QuernModel.Load(path, options with { Device = Devices.Compute() });
             Assert.Contains("on another device", Assert.Throws<InvalidDataException>(() => card.RestoreSession(file)).Message, StringComparison.Ordinal);
             using Session same = processor.RestoreSession(file);
             Assert.Equal([1, 2, 3], same.Tokens.ToArray());

@@ -4,7 +4,7 @@ using Quern.Kernels.Cpu.Formats;
 namespace Quern.Kernels.Gpu.Tests.Graphs;
 
 /// <summary>Operations that share a launch with the one before: the same numbers as launch by launch, and fewer launches.</summary>
-public sealed unsafe class SharedLaunchTests
+public sealed unsafe class SharedLaunchTests : DeviceTests
 {
     private const int Width = 160, Heads = 4, Inner = 64;
 
@@ -24,7 +24,7 @@ public sealed unsafe class SharedLaunchTests
     [Fact]
     public void WhatOnlyLooksAlikeIsNotTakenTogether()
     {
-        GpuDevice device = DeviceUnderTest.Open();
+        GpuDevice device = Devices.Open();
         device.UseGraphs(new StandIn());
         using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
         WeightVector gain = Gain(backend);
@@ -55,9 +55,9 @@ public sealed unsafe class SharedLaunchTests
         Assert.Equal((u * Math.Cos(angle)) - (v * Math.Sin(angle)), turned[0], 1e-4);
     }
 
-    private static (float[] Result, int Launches) Layer(int rows, bool inPlace, StandIn? driver)
+    private (float[] Result, int Launches) Layer(int rows, bool inPlace, StandIn? driver)
     {
-        GpuDevice device = DeviceUnderTest.Open();
+        GpuDevice device = Devices.Open();
         device.UseGraphs(driver);
         using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
         WeightVector gain = Gain(backend);

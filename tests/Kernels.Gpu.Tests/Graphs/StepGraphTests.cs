@@ -5,13 +5,13 @@ using Quern.Kernels.Gpu.Graphs;
 namespace Quern.Kernels.Gpu.Tests.Graphs;
 
 /// <summary>Steps with a stand-in for the driver, which replays what it was given to record.</summary>
-public sealed unsafe class StepGraphTests
+public sealed unsafe class StepGraphTests : DeviceTests
 {
     [Fact]
     public void AStepIsRecordedTheSecondTimeAndReplayedFromThenOn()
     {
         StandIn driver = new();
-        GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        GpuDevice device = Devices.Open(GpuKind.Simulated);
         device.UseGraphs(driver);
         using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
         float[] gain = [.. Enumerable.Range(0, 32).Select(i => 1f + i)];
@@ -30,10 +30,31 @@ public sealed unsafe class StepGraphTests
     }
 
     [Fact]
+    public void WhatIsSelectedIsSelectedInTheStep()
+    {
+        GpuDevice device = Devices.Open(GpuKind.Simulated);
+        device.UseGraphs(new StandIn());
+        using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
+        using TensorBuffer logits = backend.Allocate(1, 12), largest = backend.Allocate(1, 3);
+        for (int step = 0; step < 4; step++)
+        {
+            backend.BeginPass();
+            backend.Write([.. Enumerable.Range(0, 12).Select(i => i == 3 + step ? 5f : 0.5f)], logits.Tensor);
+            backend.Scale(logits.Tensor, 2);
+            backend.Clamp(logits.Tensor, 8);
+            backend.Largest(logits.Tensor, 1, largest.Tensor);
+            Assert.Equal(4, device.Steps!.Launches.Count);
+            Assert.Equal([8, 3 + step], largest.Read(0, 1)[1..].ToArray());
+        }
+
+        Assert.Equal((1, 1, 2), device.Steps!.Counts);
+    }
+
+    [Fact]
     public void OtherShapesAreOtherSteps()
     {
         StandIn driver = new();
-        GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        GpuDevice device = Devices.Open(GpuKind.Simulated);
         device.UseGraphs(driver);
         using (GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20))
         {

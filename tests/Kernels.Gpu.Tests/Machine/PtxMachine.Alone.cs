@@ -162,10 +162,19 @@ internal sealed unsafe partial class PtxMachine
             "shl" => shift >= bits ? 0 : a << shift,
             "shr" => isSigned ? (ulong)(x >> Math.Min(shift, 63)) : shift >= bits ? 0 : (ulong)x >> shift,
             "popc" => (ulong)BitOperations.PopCount(Unsigned(a, i.Type)),
+            "clz" => (ulong)(BitOperations.LeadingZeroCount(Unsigned(a, i.Type)) - 64 + bits),
+            "brev" => Reversed(Unsigned(a, i.Type), bits),
             "prmt" => Pick((uint)a, (uint)b, (uint)c),
             "dp4a" => (ulong)ByteProducts(i.Name.Contains("u32"), (uint)a, (uint)b, (int)c),
             _ => throw new NotSupportedException($"{i.Text} ({isWide})"),
         };
+    }
+
+    private static ulong Reversed(ulong value, int bits)
+    {
+        ulong reversed = 0;
+        for (int i = 0; i < bits; i++) reversed |= ((value >> i) & 1) << (bits - 1 - i);
+        return reversed;
     }
 
     private static uint Pick(uint a, uint b, uint selector)

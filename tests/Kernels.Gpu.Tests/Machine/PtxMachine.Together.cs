@@ -2,12 +2,13 @@ using Quern.Kernels.Cpu;
 
 namespace Quern.Kernels.Gpu.Tests.Machine;
 
-/// <summary>Instructions of a warp. Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, sections 9.7.9.5 (shfl), 9.7.14.4.8 (fragments of m16n8k16), 9.7.14.4.15 (ldmatrix) and 9.7.15 (wgmma).</summary>
+/// <summary>Instructions of a warp. Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, sections 9.7.9.5 (shfl), 9.7.12.2 (vote), 9.7.14.4.8 (fragments of m16n8k16), 9.7.14.4.15 (ldmatrix) and 9.7.15 (wgmma).</summary>
 internal sealed unsafe partial class PtxMachine
 {
     private void RunTogether(MachineThread[] warp, Instruction i)
     {
         if (i.Head == "shfl") Shuffle(warp, i);
+        else if (i.Head == "vote") Vote(warp, i);
         else if (i.Head == "mma") Multiply(warp, i);
         else if (i.Head == "ldmatrix") LoadMatrices(warp, i);
         else if (i.Head == "wgmma" && i.Name[1] == "mma_async") MultiplyTokens(warp, i);
@@ -51,6 +52,14 @@ internal sealed unsafe partial class PtxMachine
                 for (int k = 0; k < 16; k++) sum += a[row, k] * b[k, col];
                 warp[lane].Registers[sums[r].Register] = BitConverter.SingleToUInt32Bits(sum);
             }
+    }
+
+    private void Vote(MachineThread[] warp, Instruction i)
+    {
+        Assert.Equal("ballot", i.Name[2]);
+        uint votes = 0;
+        for (int lane = 0; lane < 32; lane++) votes |= Value(warp[lane], i.Operands[1]) != 0 ? 1u << lane : 0;
+        foreach (MachineThread thread in warp) thread.Registers[i.Operands[0].Register] = votes;
     }
 
     private void Shuffle(MachineThread[] warp, Instruction i)

@@ -99,7 +99,7 @@ internal sealed unsafe partial class PtxMachine
                 continue;
             }
 
-            if (instruction.Head is "bar" or "shfl" or "mma" or "ldmatrix" or "wgmma") return;
+            if (instruction.Head is "bar" or "shfl" or "vote" or "mma" or "ldmatrix" or "wgmma") return;
             if (instruction.Head == "bra") thread.Place = instruction.Target;
             else if (instruction.Head is "ret" or "exit") thread.HasEnded = true;
             else

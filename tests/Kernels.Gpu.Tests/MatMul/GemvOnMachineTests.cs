@@ -7,7 +7,7 @@ using Quern.Kernels.Gpu.Weights;
 namespace Quern.Kernels.Gpu.Tests.MatMul;
 
 /// <summary>Products of few tokens as their PTX says: byte products, picked bytes and streamed loads, which the simulation replaces by plain code.</summary>
-public sealed unsafe class GemvOnMachineTests
+public sealed unsafe class GemvOnMachineTests : DeviceTests
 {
     [Theory]
     [InlineData("F16", 72)]
@@ -23,7 +23,7 @@ public sealed unsafe class GemvOnMachineTests
     {
         const int Rows = 7, Tokens = 3, Warps = 4;
         WeightFormat format = FormatTable.Find(name)!;
-        using GpuDevice device = GpuDevice.Open(GpuKind.Simulated);
+        using GpuDevice device = Devices.Open(GpuKind.Simulated);
         using DeviceArena arena = new(device, 4 << 20);
         Random random = new(cols);
         float[] weights = Values(random, Rows * cols), x = Values(random, Tokens * cols), decoded = new float[Rows * cols];

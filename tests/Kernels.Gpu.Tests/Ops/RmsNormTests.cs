@@ -6,14 +6,14 @@ using Quern.Kernels.Gpu.Ops;
 namespace Quern.Kernels.Gpu.Tests.Ops;
 
 /// <summary>The first kernel alone, without the back end: the way from arena to kernel and back.</summary>
-public sealed class RmsNormTests
+public sealed class RmsNormTests : DeviceTests
 {
     [Theory]
     [InlineData(2, 1, 32, 32)]
     [InlineData(3, 2, 45, 64)]
     public void GroupsOfRowsAreNormed(int rows, int groups, int length, int threads)
     {
-        using GpuDevice device = DeviceUnderTest.Open();
+        using GpuDevice device = Devices.Open();
         using DeviceArena arena = new(device, 1 << 20);
         int width = groups * length;
         float[] values = [.. Enumerable.Range(0, rows * width).Select(i => MathF.Sin(i) * 3)], gains = [.. Enumerable.Range(0, length).Select(i => 1 + (i % 7))];

@@ -63,6 +63,22 @@ public sealed unsafe partial class OracleBackend : Backend
         }
     }
 
+    /// <summary>Whether it says that results lie elsewhere, so that an engine asks for the largest logits.</summary>
+    public bool IsElsewhere { get; init; }
+
+    public override bool SelectsLargest => IsElsewhere;
+
+    public override void Largest(Tensor x, int k, Tensor y)
+    {
+        for (int i = 0; i < x.Rows; i++)
+        {
+            float[] row = x.Row(i).ToArray();
+            int[] order = [.. Enumerable.Range(0, row.Length).OrderByDescending(j => float.IsNaN(row[j])).ThenByDescending(j => row[j]).ThenBy(j => j).Take(k)];
+            y.Row(i)[0] = (float)row.Sum(value => Math.Exp((double)value - row[order[0]]));
+            for (int j = 0; j < k; j++) (y.Row(i)[1 + j], y.Row(i)[1 + k + j]) = (row[order[j]] + 0f, order[j]);
+        }
+    }
+
     public override void RmsNorm(Tensor x, WeightVector gain, float epsilon, Tensor y)
     {
         for (int i = 0; i < x.Rows; i++)
