@@ -21,7 +21,7 @@ public enum IsaTier
     /// <summary>The same with 512-bit byte products (AVX-512 VNNI), by code that is assembled at run time: .NET 10 has no intrinsic for them.</summary>
     Avx512Vnni,
 
-    /// <summary>The same with tiles of bfloat16 numbers (AMX), by assembled code. Linux.</summary>
+    /// <summary>The same with tiles of bfloat16 numbers and of bytes (AMX), by assembled code. Linux.</summary>
     Amx,
 }
 
@@ -102,11 +102,11 @@ public static partial class Isa
     // F16C is bit 29 of ECX in leaf 1. That the system saves the registers is known from AVX2.
     private static bool HasF16C() => (X86Base.CpuId(1, 0).Ecx & (1 << 29)) != 0;
 
-    // AMX-BF16 and AMX-TILE are bits 22 and 24 of EDX in leaf 7. A process has to ask before its threads may use tiles: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), which fails where
+    // AMX-BF16, AMX-TILE and AMX-INT8 are bits 22, 24 and 25 of EDX in leaf 7. A process has to ask before its threads may use tiles: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), which fails where
     // the system does not save them. Source: Linux, Documentation/arch/x86/xstate.rst.
     private static bool HasAmxTiles()
     {
-        const int ArchPrctl = 158, RequestPermission = 0x1023, TileData = 18, Needed = (1 << 22) | (1 << 24);
+        const int ArchPrctl = 158, RequestPermission = 0x1023, TileData = 18, Needed = (1 << 22) | (1 << 24) | (1 << 25);
         return OperatingSystem.IsLinux() && (X86Base.CpuId(7, 0).Edx & Needed) == Needed && SystemCall(ArchPrctl, RequestPermission, TileData) == 0;
     }
 

@@ -45,11 +45,11 @@ public sealed class ManyPairsTests : DeviceTests
                 backend.CombineExperts(side(outer), routes, side(y));
             }
 
-            // Route, sort, twice activations and product, combine; the first step takes memory in between.
-            if (step > 0) Assert.Equal(7, device.Steps!.Launches.Count);
+            // Route, sort, twice activations and product, combine.
+            Assert.Equal(7, device.Steps!.Launches.Count);
             pair.AssertClose(y.Tested, y.Oracle, 2e-2);
         }
 
-        if (device.Kind != GpuKind.Cuda) Assert.Equal(2, driver.Launched);
+        if (device.Kind != GpuKind.Cuda) Assert.Equal(3, driver.Launched);
     }
 }
