@@ -19,7 +19,8 @@ public sealed record ModelOptions
 
     /// <summary>
     /// True to compute prompts with weights and activations rounded to 8 bits, a scale for 256 values on either side, whatever format weights have: faster, and less exact by what
-    /// <see cref="QuernModel.PromptError"/> says. Tokens that are generated are computed as without. Needs a processor with AVX-512 VNNI, and goes neither with <see cref="Exact"/> nor without
+    /// <see cref="QuernModel.PromptError"/> says. Tokens that are generated are computed as without, and so are
+    /// prompts of fewer than 32 tokens, and weights that are not copied because their format has no order of rows that kernels read: then <see cref="QuernModel.PromptError"/> stays null. Needs a processor with AVX-512 VNNI, and goes neither with <see cref="Exact"/> nor without
     /// <see cref="Repack"/> nor with a <see cref="Device"/>.
     /// </summary>
     public bool Int8Prompts { get; init; }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Quern.Kernels.Cpu.Formats;
 
 namespace Quern.Kernels.Cpu.BytePanels;
 
@@ -10,9 +11,6 @@ namespace Quern.Kernels.Cpu.BytePanels;
 /// </summary>
 internal static unsafe class PanelWeights
 {
-    private const int NotFinite = 0x7f800000;
-    private const float Smallest = 7.888609e-31f; // 2^-100
-
     /// <summary>1.5 × 2^23: a binary32 number to which a small one is added has its integer part, rounded to even, in the lowest bits.</summary>
     private const float Integers = 12582912;
 
@@ -34,8 +32,8 @@ internal static unsafe class PanelWeights
         }
 
         largest = Vector512.Max(largest, second);
-        Vector512<float> most = largest.AsSingle(), unusable = Vector512.GreaterThanOrEqual(largest, Vector512.Create(NotFinite)).AsSingle();
-        Vector512<float> none = Vector512.LessThan(most, Vector512.Create(Smallest)) | unusable;
+        Vector512<float> most = largest.AsSingle(), unusable = Vector512.GreaterThanOrEqual(largest, Vector512.Create(Q8Quantizer.NotFinite)).AsSingle();
+        Vector512<float> none = Vector512.LessThan(most, Vector512.Create(Q8Quantizer.Smallest)) | unusable;
         Vector512.ConditionalSelect(unusable, Vector512.Create(float.NaN), Vector512.AndNot(most / Vector512.Create(127f), none)).Store(scales);
         Vector512<float> inverse = Vector512.AndNot(Vector512.Create(127f) / most, none), integers = Vector512.Create(Integers);
 
@@ -58,8 +56,8 @@ internal static unsafe class PanelWeights
             int largest = 0;
             for (int k = 0; k < count; k++) largest = Math.Max(largest, BitConverter.SingleToInt32Bits(columns[(16 * k) + row]) & 0x7fffffff);
             float most = BitConverter.Int32BitsToSingle(largest);
-            bool none = largest >= NotFinite || most < Smallest;
-            scales[row] = largest >= NotFinite ? float.NaN : none ? 0 : most / 127;
+            bool none = largest >= Q8Quantizer.NotFinite || most < Q8Quantizer.Smallest;
+            scales[row] = largest >= Q8Quantizer.NotFinite ? float.NaN : none ? 0 : most / 127;
             for (int k = 0; k < count; k++)
             {
                 int quant = none ? 0 : (int)(MathF.FusedMultiplyAdd(columns[(16 * k) + row], 127 / most, Integers) - Integers);

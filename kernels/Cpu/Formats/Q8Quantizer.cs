@@ -15,8 +15,11 @@ namespace Quern.Kernels.Cpu.Formats;
 /// </summary>
 internal static unsafe class Q8Quantizer
 {
-    private const int NotFinite = 0x7f800000;
-    private const float Smallest = 7.888609e-31f; // 2^-100
+    /// <summary>Bits from which on a magnitude is infinity or NaN.</summary>
+    internal const int NotFinite = 0x7f800000;
+
+    /// <summary>Below it, 2^-100, a group is zero.</summary>
+    internal const float Smallest = 7.888609e-31f;
 
     /// <summary>Quantises <paramref name="k"/> values (a multiple of 32) with a scale and a sum for each 32.</summary>
     public static void Quantize32(float* x, int k, Q8Vector destination)
