@@ -65,6 +65,13 @@ public sealed unsafe partial class GpuBackend
         foreach (Product product in products) units += Groups(product.Weights.Rows, TokensGemv.Rows);
         GemvArguments arguments = new(
             x.Rows, x.X, x.Quants, x.Scales, Part(products, 0), Part(products, 1), Part(products, 2), new GemvHeads(x.Heads, x.Apart, apartInY));
+        if (kind == 1 && x.Heads == 1 && _device.HasWarpgroups)
+        {
+            int groups = Math.Min(Groups(units, RingGemv.Warps), RingGemv.GroupsOfMultiprocessor * _device.Accelerator.NumMultiprocessors);
+            Kernels(layout).Ring.Run(_arena.Memory, arguments, groups, 1, RingGemv.Warps * GpuDevice.WarpThreads);
+            return;
+        }
+
         Kernels(layout).Gemv(kind).Run(
             _arena.Memory, arguments, Groups(units, threads / GpuDevice.WarpThreads), Groups(x.Rows, WeightKernels.MostTokens) * x.Heads, threads);
     }

@@ -42,7 +42,7 @@ internal readonly struct BlockPanel<T> : IWeightPanel
 
     public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block)
     {
-        BlockCodes codes = default(T).Load(memory, w, row, IntrinsicMath.Min(block, w.Blocks - 1));
+        BlockCodes codes = BlockCodes.Load<T>(memory, w, row, IntrinsicMath.Min(block, w.Blocks - 1));
         return new PanelBlock
         {
             A = new Uint4 { X = codes.C0, Y = codes.C1, Z = codes.C2, W = codes.C3 },

@@ -54,6 +54,14 @@ internal interface IGemvRow
     /// <param name="ahead">0, or 1 for the piece 32 further.</param>
     RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead);
 
+    /// <summary>How much of each plane is a piece's.</summary>
+    BlockPlanes Planes { get; }
+
+    /// <summary>Reads a piece from shared memory.</summary>
+    /// <param name="row">A row of a slice.</param>
+    /// <param name="piece">Piece of the slice, below 64.</param>
+    RawBlock Read(SliceRow row, int piece);
+
     /// <summary>Where a token's activations begin.</summary>
     ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces);
 
@@ -77,9 +85,13 @@ internal readonly struct BlockRow<T> : IGemvRow
 {
     public int Pieces(DeviceWeights w) => w.Blocks;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => default(T).At(memory, w, row);
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => RowAddress.Of<T>(memory, w, row);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead) => default(T).Read(memory, row, piece, ahead);
+
+    public BlockPlanes Planes => default(T).Planes;
+
+    public RawBlock Read(SliceRow row, int piece) => default(T).Read(row, piece);
 
     public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces)
     {
@@ -111,9 +123,13 @@ internal readonly struct FloatRow<T> : IGemvRow
 {
     public int Pieces(DeviceWeights w) => (w.Cols + default(T).Values - 1) / default(T).Values;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * Pieces(w) * 16)) };
+    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { Quants = memory.Address + (ulong)(w.Quants + (row * Pieces(w) * 16)) };
 
-    public RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead) => new() { A = Lane.Stream16(memory, Lane.Place(row.A, piece, 16) + (512UL * (uint)ahead)) };
+    public RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead) => new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, piece, 16) + (512UL * (uint)ahead)) };
+
+    public BlockPlanes Planes => default;
+
+    public RawBlock Read(SliceRow row, int piece) => new() { A = Lane.Shared16(row.Quants + (uint)(piece * 16)) };
 
     public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces) => new() { A = memory.Address + (ulong)(a.X.Row(token) * 4) };
 

@@ -42,10 +42,10 @@ internal static class TokenGemv<TRow>
 
         // Weights are on their way to the second-level cache while the activations are being made.
         ulong own = (uint)lane * 16UL;
-        Lane.Prefetch(r0.A + own);
-        Lane.Prefetch(r1.A + own);
-        Lane.Prefetch(r0.A + own + 512);
-        Lane.Prefetch(r1.A + own + 512);
+        Lane.Prefetch(r0.Quants + own);
+        Lane.Prefetch(r1.Quants + own);
+        Lane.Prefetch(r0.Quants + own + 512);
+        Lane.Prefetch(r1.Quants + own + 512);
         Lane.WaitForKernelsBefore();
         RawBlock a0 = row.Read(memory, r0, piece, 0), a1 = row.Read(memory, r1, piece, 0), a2 = row.Read(memory, r0, piece, 1), a3 = row.Read(memory, r1, piece, 1);
         while (true)

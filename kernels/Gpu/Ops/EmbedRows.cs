@@ -23,7 +23,7 @@ internal static class EmbedBlocks<T>
     {
         int block = (Grid.IdxX * Group.DimX) + Group.IdxX;
         if (block >= a.Table.Blocks) return;
-        BlockCodes w = default(T).Load(memory, a.Table, memory.Ints[(a.Tokens >> 2) + Grid.IdxY], block);
+        BlockCodes w = BlockCodes.Load<T>(memory, a.Table, memory.Ints[(a.Tokens >> 2) + Grid.IdxY], block);
         long y = a.Y.Row(Grid.IdxY) + (block * 32);
         float upper = default(T).HasTwoScales ? w.UpperScale : w.Scale, minimum = default(T).HasMinimum ? w.Minimum : 0f;
         Four(memory, y, w.C0, w.Scale, minimum);

@@ -60,22 +60,25 @@ internal readonly unsafe struct Q4_KPlanes : IBlockFormat, IPlaneLayout
 
     public float Factor => 0.0625f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)), C = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 4)) };
+    public BlockPlanes Planes => new(scales: 2 * 64, super: 4 * 8);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)),
-        D = Lane.Word(memory, Lane.Place(row.C, block >> 3, 4) + (16UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
+        D = Lane.Word(memory, Lane.Place(row.Super, block >> 3, 4) + (16UL * (uint)ahead)),
+    };
+
+    public RawBlock Read(SliceRow row, int block) => new()
+    {
+        A = Lane.Shared16(row.Quants + (uint)(block * 16)),
+        C = Lane.SharedHalf(row.Scales + (uint)(block * 2)),
+        D = Lane.SharedWord(row.Super + (uint)((block >> 3) * 4)),
     };
 
     public BlockCodes Decode(RawBlock raw) => AffinePlanes.Scaled(NibblePlanes.Halves(raw.A), raw.C, raw.D);
 
     public float Dot(RawBlock raw, GemvActivations x) => AffinePlanes.Product(ByteProducts.Sixteenfold(raw.A, x, 0), 16 * (x.LowerSum + x.UpperSum), raw.C, raw.D);
-
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
-
-    public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16, Super: cols / 64);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
@@ -107,14 +110,22 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
 
     public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)), C = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 4)), D = memory.Address + (ulong)(w.High + (row * w.Blocks * 4)) };
+    public BlockPlanes Planes => new(high: 4 * 64, scales: 2 * 64, super: 4 * 8);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)),
-        D = Lane.Word(memory, Lane.Place(row.C, block >> 3, 4) + (16UL * (uint)ahead)),
-        E = Lane.Word(memory, Lane.Place(row.D, block, 4) + (128UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
+        D = Lane.Word(memory, Lane.Place(row.Super, block >> 3, 4) + (16UL * (uint)ahead)),
+        E = Lane.Word(memory, Lane.Place(row.High, block, 4) + (128UL * (uint)ahead)),
+    };
+
+    public RawBlock Read(SliceRow row, int block) => new()
+    {
+        A = Lane.Shared16(row.Quants + (uint)(block * 16)),
+        C = Lane.SharedHalf(row.Scales + (uint)(block * 2)),
+        D = Lane.SharedWord(row.Super + (uint)((block >> 3) * 4)),
+        E = Lane.SharedWord(row.High + (uint)(block * 4)),
     };
 
     public BlockCodes Decode(RawBlock raw) => AffinePlanes.Scaled(Codes(raw), raw.C, raw.D);
@@ -135,10 +146,6 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
         codes.C7 |= (fifth >> 3) & Bit;
         return codes;
     }
-
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
-
-    public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 8, cols / 16, cols / 64);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {

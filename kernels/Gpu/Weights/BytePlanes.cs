@@ -17,13 +17,20 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
 
     public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.High + (row * w.Blocks * 16)), C = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)) };
+    public BlockPlanes Planes => new(high: 16 * 64, scales: 2 * 64);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
-        B = Lane.Stream16(memory, Lane.Place(row.B, block, 16) + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, Lane.Place(row.C, block, 2) + (64UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
+        B = Lane.Stream16(memory, Lane.Place(row.High, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
+    };
+
+    public RawBlock Read(SliceRow row, int block) => new()
+    {
+        A = Lane.Shared16(row.Quants + (uint)(block * 16)),
+        B = Lane.Shared16(row.High + (uint)(block * 16)),
+        C = Lane.SharedHalf(row.Scales + (uint)(block * 2)),
     };
 
     public BlockCodes Decode(RawBlock raw) => new()
@@ -40,10 +47,6 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
     };
 
     public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.Upper(raw.B, x, ByteProducts.Lower(raw.A, x, 0));
-
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
-
-    public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 2, cols / 16);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {

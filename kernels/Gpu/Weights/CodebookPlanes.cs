@@ -19,10 +19,12 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
 
     public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)) };
+    public BlockPlanes Planes => new(scales: 2 * 64);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
-        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)) };
+        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) };
+
+    public RawBlock Read(SliceRow row, int block) => new() { A = Lane.Shared16(row.Quants + (uint)(block * 16)), C = Lane.SharedHalf(row.Scales + (uint)(block * 2)) };
 
     public BlockCodes Decode(RawBlock raw)
     {
@@ -32,10 +34,6 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
     }
 
     public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x);
-
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
-
-    public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
@@ -62,13 +60,20 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
 
     public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks)), C = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 2)) };
+    public BlockPlanes Planes => new(scales: 64, super: 2 * 8);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
-        A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
-        C = Lane.Byte(memory, Lane.Place(row.B, block, 1) + (32UL * (uint)ahead)),
-        D = Lane.Half(memory, Lane.Place(row.C, block >> 3, 2) + (8UL * (uint)ahead)),
+        A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
+        C = Lane.Byte(memory, Lane.Place(row.Scales, block, 1) + (32UL * (uint)ahead)),
+        D = Lane.Half(memory, Lane.Place(row.Super, block >> 3, 2) + (8UL * (uint)ahead)),
+    };
+
+    public RawBlock Read(SliceRow row, int block) => new()
+    {
+        A = Lane.Shared16(row.Quants + (uint)(block * 16)),
+        C = Lane.SharedByte(row.Scales + (uint)block),
+        D = Lane.SharedHalf(row.Super + (uint)((block >> 3) * 2)),
     };
 
     public BlockCodes Decode(RawBlock raw)
@@ -83,10 +88,6 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
         int sum = ByteProducts.All(NibblePlanes.Runs(raw.A, IQ4_NLPlanes.Book0, IQ4_NLPlanes.Book1, IQ4_NLPlanes.Book2, IQ4_NLPlanes.Book3), x);
         return Lane.FromHalf(raw.D) * (((int)(raw.C << 24) >> 24) * sum);
     }
-
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
-
-    public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32, Super: cols / 128);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
@@ -121,10 +122,12 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
 
     public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks)) };
+    public BlockPlanes Planes => new(scales: 64);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
-        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Byte(memory, Lane.Place(row.B, block, 1) + (32UL * (uint)ahead)) };
+        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.Byte(memory, Lane.Place(row.Scales, block, 1) + (32UL * (uint)ahead)) };
+
+    public RawBlock Read(SliceRow row, int block) => new() { A = Lane.Shared16(row.Quants + (uint)(block * 16)), C = Lane.SharedByte(row.Scales + (uint)block) };
 
     public BlockCodes Decode(RawBlock raw)
     {
@@ -134,10 +137,6 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
     }
 
     public float Dot(RawBlock raw, GemvActivations x) => Scale(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x);
-
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
-
-    public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 32);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {

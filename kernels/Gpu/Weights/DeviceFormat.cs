@@ -21,9 +21,6 @@ internal readonly unsafe struct PlaneRow(byte* quants, byte* high, byte* scales,
 /// <summary>How a format's rows are laid into planes. Implemented by the struct that reads them in kernels.</summary>
 internal unsafe interface IPlaneLayout
 {
-    /// <summary>Bytes of a row in each plane.</summary>
-    static abstract PlaneSizes Sizes(int cols);
-
     /// <summary>Lays one row.</summary>
     /// <param name="format">The stored format.</param>
     /// <param name="blocks">The row's stored blocks.</param>
@@ -57,7 +54,12 @@ internal sealed unsafe class BlockDeviceFormat<T>(string name) : DeviceFormat(na
 {
     public override bool TakesBytes => true;
 
-    public override PlaneSizes Sizes(int cols) => T.Sizes(cols);
+    public override PlaneSizes Sizes(int cols)
+    {
+        BlockPlanes planes = default(T).Planes;
+        int blocks = cols / 32;
+        return new PlaneSizes(16 * blocks, BlockPlanes.RowBytes(blocks, planes.High), BlockPlanes.RowBytes(blocks, planes.Scales), BlockPlanes.RowBytes(blocks, planes.Super));
+    }
 
     public override void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => T.Lay(format, blocks, cols, row);
 
@@ -70,7 +72,7 @@ internal sealed unsafe class FloatDeviceFormat<T>(string name) : DeviceFormat(na
 {
     public override bool TakesBytes => false;
 
-    public override PlaneSizes Sizes(int cols) => T.Sizes(cols);
+    public override PlaneSizes Sizes(int cols) => new(16L * ((cols + default(T).Values - 1) / default(T).Values));
 
     public override void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => T.Lay(format, blocks, cols, row);
 

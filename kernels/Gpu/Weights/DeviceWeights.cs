@@ -6,7 +6,7 @@ using Quern.Kernels.Gpu.MatMul;
 namespace Quern.Kernels.Gpu.Weights;
 
 /// <summary>
-/// A weight matrix as kernels see it: up to four planes, each a matrix of its own whose rows follow each other without gaps. A block is 32 values of a row, a lane's work. Where a
+/// A weight matrix as kernels see it: up to four planes, each a matrix of its own whose rows begin at multiples of 16 bytes. A block is 32 values of a row, a lane's work. Where a
 /// plane lies is a byte offset in the arena, a multiple of 256; what is in it, each format says in its file. Row r of the matrix is row r of every plane:
 /// <c>plane + r · bytes of the plane's row</c>; for experts r = expert · Rows + row.
 /// </summary>
@@ -76,6 +76,14 @@ internal struct BlockCodes
 
     /// <summary>What is taken off, where <see cref="IBlockFormat.HasMinimum"/>.</summary>
     public float Minimum;
+
+    /// <summary>Reads and decodes a block.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="w">The matrix.</param>
+    /// <param name="row">Row, over all matrices of a stack.</param>
+    /// <param name="block">Block of the row.</param>
+    public static BlockCodes Load<T>(DeviceMemory memory, DeviceWeights w, long row, int block)
+        where T : unmanaged, IBlockFormat => default(T).Decode(default(T).Read(memory, RowAddress.Of<T>(memory, w, row), block, 0));
 }
 
 /// <summary>A block of weights as it was read; what is in it, each format knows. Fields that a format does not use cost nothing.</summary>
@@ -88,13 +96,52 @@ internal struct RawBlock
     public uint E;
 }
 
-/// <summary>Addresses of a row in the planes of its matrix; which, each format knows.</summary>
+/// <summary>
+/// Bytes that 64 blocks, 2,048 weights, have in the planes beside that of quants, where they have 1,024; 0 where a format has none. In each plane a row begins at a multiple of 16 bytes.
+/// </summary>
+internal readonly struct BlockPlanes(int high = 0, int scales = 0, int super = 0)
+{
+    public readonly int High = high;
+    public readonly int Scales = scales;
+    public readonly int Super = super;
+
+    /// <summary>Bytes of a row of so many blocks in a plane in which 64 blocks have so many.</summary>
+    public static int RowBytes(int blocks, int bytes) => (((blocks * bytes) >> 6) + 15) & ~15;
+}
+
+/// <summary>Addresses of a row in the planes of its matrix.</summary>
 internal struct RowAddress
 {
-    public ulong A;
-    public ulong B;
-    public ulong C;
-    public ulong D;
+    public ulong Quants;
+    public ulong High;
+    public ulong Scales;
+    public ulong Super;
+
+    /// <summary>Those of a block format.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="w">The matrix.</param>
+    /// <param name="row">Row, over all matrices of a stack.</param>
+    public static RowAddress Of<T>(DeviceMemory memory, DeviceWeights w, long row)
+        where T : unmanaged, IBlockFormat
+    {
+        BlockPlanes planes = default(T).Planes;
+        return new RowAddress
+        {
+            Quants = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)),
+            High = memory.Address + (ulong)(w.High + (row * BlockPlanes.RowBytes(w.Blocks, planes.High))),
+            Scales = memory.Address + (ulong)(w.Scales + (row * BlockPlanes.RowBytes(w.Blocks, planes.Scales))),
+            Super = memory.Address + (ulong)(w.Super + (row * BlockPlanes.RowBytes(w.Blocks, planes.Super))),
+        };
+    }
+}
+
+/// <summary>Addresses in shared memory of a row's part of 64 blocks: where each plane's begins.</summary>
+internal struct SliceRow
+{
+    public uint Quants;
+    public uint High;
+    public uint Scales;
+    public uint Super;
 }
 
 /// <summary>How a kernel reads a block format. Implemented by empty structs, so that a kernel is compiled for each.</summary>
@@ -106,11 +153,8 @@ internal interface IBlockFormat
     /// <summary>Whether something is taken off.</summary>
     bool HasMinimum { get; }
 
-    /// <summary>Where a row begins in the planes.</summary>
-    /// <param name="memory">The arena.</param>
-    /// <param name="w">The matrix.</param>
-    /// <param name="row">Row, over all matrices of a stack.</param>
-    RowAddress At(DeviceMemory memory, DeviceWeights w, long row);
+    /// <summary>How much of each plane is a block's.</summary>
+    BlockPlanes Planes { get; }
 
     /// <summary>Reads a block, early. An address is made of the row's and the block's number, which costs less than to keep each up.</summary>
     /// <param name="memory">The arena.</param>
@@ -118,6 +162,11 @@ internal interface IBlockFormat
     /// <param name="block">Block of the row.</param>
     /// <param name="ahead">0, or 1 for the block 32 further.</param>
     RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead);
+
+    /// <summary>Reads a block from shared memory.</summary>
+    /// <param name="row">A row of a slice.</param>
+    /// <param name="block">Block of the slice, below 64.</param>
+    RawBlock Read(SliceRow row, int block);
 
     /// <summary>Decodes what was read.</summary>
     BlockCodes Decode(RawBlock raw);
@@ -127,13 +176,6 @@ internal interface IBlockFormat
 
     /// <summary>1, or 1/16 where nibbles are multiplied where they are.</summary>
     float Factor { get; }
-
-    /// <summary>Reads and decodes a block.</summary>
-    /// <param name="memory">The arena.</param>
-    /// <param name="w">The matrix.</param>
-    /// <param name="row">Row, over all matrices of a stack.</param>
-    /// <param name="block">Block of the row.</param>
-    BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block);
 }
 
 /// <summary>How a kernel reads a floating-point format: 16 bytes at a time.</summary>

@@ -16,8 +16,6 @@ internal readonly unsafe struct PlainF32 : IFloatFormat, IPlaneLayout
         V3 = Interop.IntAsFloat(bytes.W),
     };
 
-    public static PlaneSizes Sizes(int cols) => new(((4L * cols) + 15) & -16);
-
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => format.Decode((nint)blocks, new Span<float>(row.Quants, cols));
 }
 
@@ -37,8 +35,6 @@ internal readonly unsafe struct PlainF16 : IFloatFormat, IPlaneLayout
         V6 = Lane.FromHalf(bytes.W & 0xffff),
         V7 = Lane.FromHalf(bytes.W >> 16),
     };
-
-    public static PlaneSizes Sizes(int cols) => new(((2L * cols) + 15) & -16);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
@@ -74,8 +70,6 @@ internal readonly unsafe struct PlainBF16 : IFloatFormat, IPlaneLayout
         V6 = Interop.IntAsFloat(bytes.W << 16),
         V7 = Interop.IntAsFloat(bytes.W & 0xffff0000),
     };
-
-    public static PlaneSizes Sizes(int cols) => new(((2L * cols) + 15) & -16);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => Buffer.MemoryCopy(blocks, row.Quants, 2L * cols, 2L * cols);
 }

@@ -15,10 +15,12 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
 
     public float Factor => 0.0625f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)) };
+    public BlockPlanes Planes => new(scales: 2 * 64);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
-        new() { A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.B, block, 2) + (64UL * (uint)ahead)) };
+        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) };
+
+    public RawBlock Read(SliceRow row, int block) => new() { A = Lane.Shared16(row.Quants + (uint)(block * 16)), C = Lane.SharedHalf(row.Scales + (uint)(block * 2)) };
 
     public BlockCodes Decode(RawBlock raw)
     {
@@ -30,10 +32,6 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
 
     // Σ (q − 8) x, sixteen times.
     public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.Sixteenfold(raw.A, x, -8 * (x.LowerSum + x.UpperSum));
-
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
-
-    public static PlaneSizes Sizes(int cols) => new(cols / 2, Scales: cols / 16);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {

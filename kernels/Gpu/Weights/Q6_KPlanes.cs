@@ -18,17 +18,29 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
 
     public float Factor => 1f;
 
-    public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { A = memory.Address + (ulong)(w.Quants + (row * w.Blocks * 16)), B = memory.Address + (ulong)(w.High + (row * w.Blocks * 8)), C = memory.Address + (ulong)(w.Scales + (row * w.Blocks * 2)), D = memory.Address + (ulong)(w.Super + (((row * w.Blocks) >> 3) * 2)) };
+    public BlockPlanes Planes => new(high: 8 * 64, scales: 2 * 64, super: 2 * 8);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead)
     {
-        Uint2 pairs = Lane.Load8(memory, Lane.Place(row.B, block, 8) + (256UL * (uint)ahead));
+        Uint2 pairs = Lane.Load8(memory, Lane.Place(row.High, block, 8) + (256UL * (uint)ahead));
         return new RawBlock
         {
-            A = Lane.Stream16(memory, Lane.Place(row.A, block, 16) + (512UL * (uint)ahead)),
+            A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
             C = pairs.X,
             D = pairs.Y,
-            E = Lane.Half(memory, Lane.Place(row.C, block, 2) + (64UL * (uint)ahead)) | (Lane.Half(memory, Lane.Place(row.D, block >> 3, 2) + (8UL * (uint)ahead)) << 16),
+            E = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) | (Lane.Half(memory, Lane.Place(row.Super, block >> 3, 2) + (8UL * (uint)ahead)) << 16),
+        };
+    }
+
+    public RawBlock Read(SliceRow row, int block)
+    {
+        Uint2 pairs = Lane.Shared8(row.High + (uint)(block * 8));
+        return new RawBlock
+        {
+            A = Lane.Shared16(row.Quants + (uint)(block * 16)),
+            C = pairs.X,
+            D = pairs.Y,
+            E = Lane.SharedHalf(row.Scales + (uint)(block * 2)) | (Lane.SharedHalf(row.Super + (uint)((block >> 3) * 2)) << 16),
         };
     }
 
@@ -60,10 +72,6 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
         int lower = ((int)(scales << 24) >> 24) * ByteProducts.Lower(first, x, -32 * x.LowerSum), upper = ((int)(scales << 16) >> 24) * ByteProducts.Upper(last, x, -32 * x.UpperSum);
         return Lane.FromHalf(scales >> 16) * (lower + upper);
     }
-
-    public BlockCodes Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Decode(Read(memory, At(memory, w, row), block, 0));
-
-    public static PlaneSizes Sizes(int cols) => new(cols / 2, cols / 4, cols / 16, cols / 128);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {

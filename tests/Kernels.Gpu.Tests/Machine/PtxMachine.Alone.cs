@@ -9,14 +9,17 @@ internal sealed unsafe partial class PtxMachine
     private void RunAlone(MachineThread thread, Instruction i)
     {
         // Until it has waited for the kernels before, a kernel may only read what none writes.
-        Assert.True(thread.HasWaited || i.Head is not ("ld" or "st" or "cp" or "atom" or "red") || !i.Name.Contains("global") || i.Name.Contains("nc"), $"before griddepcontrol.wait: {i.Text}");
+        Assert.True(thread.HasWaited || i.Head is not ("ld" or "st" or "atom" or "red") || !i.Name.Contains("global") || i.Name.Contains("nc"), $"before griddepcontrol.wait: {i.Text}");
         switch (i.Head)
         {
             case "ld" or "st":
                 Move(thread, i);
                 break;
             case "cp":
-                if (i.Operands.Length > 1) Buffer.MemoryCopy(At(thread, i.Operands[1], false, 16), At(thread, i.Operands[0], true, 16), 16, 16);
+                if (i.Operands.Length < 2) break;
+                byte* from = At(thread, i.Operands[1], false, 16);
+                Assert.True(thread.HasWaited || ((ulong)from >= _weights.Start && (ulong)from + 16 <= _weights.End), $"before griddepcontrol.wait: {i.Text}");
+                Buffer.MemoryCopy(from, At(thread, i.Operands[0], true, 16), 16, 16);
                 break;
             case "atom":
                 int* counter = (int*)At(thread, i.Operands[1], i.Name.Contains("shared"), 4);

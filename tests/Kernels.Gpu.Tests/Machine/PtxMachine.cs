@@ -29,6 +29,7 @@ internal sealed unsafe partial class PtxMachine
     private byte[] _shared = [];
     private MachineThread[] _threads = [];
     private (int X, int Y) _group, _grid;
+    private (ulong Start, ulong End) _weights;
 
     private PtxMachine(PtxProgram program, DeviceArena arena, byte[] arguments)
     {
@@ -41,12 +42,12 @@ internal sealed unsafe partial class PtxMachine
         _parameters = [memory, pinned];
     }
 
-    /// <summary>Runs a kernel on the memory of an arena of the simulated device.</summary>
-    public static void Run<T>(Action<DeviceMemory, T> kernel, DeviceArena arena, T arguments, int groups, int rows, int threads)
+    /// <summary>Runs a kernel on the memory of an arena of the simulated device; what lies between two offsets is written by no kernel.</summary>
+    public static void Run<T>(Action<DeviceMemory, T> kernel, DeviceArena arena, T arguments, int groups, int rows, int threads, long weights = 0, long end = 0)
         where T : unmanaged
     {
         PtxProgram program = new(Ptx.PtxProbe.Compile(kernel));
-        PtxMachine machine = new(program, arena, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in arguments)).ToArray()) { _grid = (groups, rows) };
+        PtxMachine machine = new(program, arena, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in arguments)).ToArray()) { _grid = (groups, rows), _weights = ((ulong)arena.Base + (ulong)weights, (ulong)arena.Base + (ulong)end) };
         for (int y = 0; y < rows; y++)
             for (int x = 0; x < groups; x++) machine.RunGroup(x, y, threads);
     }

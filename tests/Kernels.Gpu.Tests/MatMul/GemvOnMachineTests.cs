@@ -26,16 +26,8 @@ public sealed unsafe class GemvOnMachineTests : DeviceTests
         using GpuDevice device = Devices.Open(GpuKind.Simulated);
         using DeviceArena arena = new(device, 4 << 20);
         Random random = new(cols);
-        float[] weights = Values(random, Rows * cols), x = Values(random, Tokens * cols), decoded = new float[Rows * cols];
-        byte[] blocks = new byte[format.Info.RowBytes(Rows * cols)];
-        format.Quantize(weights, [], blocks);
-        DeviceMatrix matrix;
-        fixed (byte* stored = blocks)
-        {
-            format.Decode((nint)stored, decoded);
-            matrix = WeightUpload.Run(arena, DeviceFormatTable.Of(format, exact: false), "w", format, 1, Rows, cols, (nint)stored);
-        }
-
+        float[] x = Values(random, Tokens * cols), decoded = new float[Rows * cols];
+        DeviceMatrix matrix = Matrix(arena, format, random, Rows, cols, decoded);
         Tensor input = new(arena.Take(Tokens * cols * sizeof(float), "x"), Tokens, cols, cols), output = new(arena.Take(Tokens * Rows * sizeof(float), "y"), Tokens, Rows, Rows);
         long quants = arena.Offset(arena.Take(2L * Tokens * cols, "bytes")), scales = quants + (Tokens * cols);
         arena.Write<float>(input.Address, x);
@@ -60,6 +52,81 @@ public sealed unsafe class GemvOnMachineTests : DeviceTests
             }
         }
     }
+
+    [Theory]
+    [InlineData("F32", 260)]
+    [InlineData("F16", 520)]
+    [InlineData("BF16", 1544)]
+    [InlineData("Q4_0", 2144)]
+    [InlineData("Q8_0", 4192)]
+    [InlineData("Q4_K", 2304)]
+    [InlineData("Q5_K", 256)]
+    [InlineData("Q6_K", 2560)]
+    [InlineData("IQ4_NL", 32)]
+    [InlineData("IQ4_XS", 3328)]
+    [InlineData("MXFP4", 1056)]
+    public void ProductsThroughRingsAsACardComputesThem(string name, int cols)
+    {
+        // More pairs of rows than warps, the last one of each product half.
+        const int First = 13, Second = 11;
+        WeightFormat format = FormatTable.Find(name)!;
+        using GpuDevice device = Devices.Open(GpuKind.Simulated);
+        using DeviceArena arena = new(device, 4 << 20);
+        Random random = new(cols);
+        float[] x = Values(random, cols), bias = Values(random, Second), decoded = new float[(First + Second) * cols];
+        Tensor input = new(arena.Take(cols * sizeof(float), "x"), 1, cols, cols), y = new(arena.Take((First + Second) * sizeof(float), "y"), 1, First + Second, First + Second);
+        long quants = arena.Offset(arena.Take(2L * cols, "bytes")), scales = quants + cols, biases = arena.Offset(arena.Take(Second * sizeof(float), "bias"));
+        nint begin = arena.Take(256, "begin");
+        DeviceMatrix first = Matrix(arena, format, random, First, cols, decoded.AsSpan(0, First * cols)), second = Matrix(arena, format, random, Second, cols, decoded.AsSpan(First * cols));
+        nint end = arena.Take(256, "end");
+        arena.Write<float>(input.Address, x);
+        arena.Write<float>((nint)arena.Base + (nint)biases, bias);
+        if (first.Layout.TakesBytes) PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arena.Tensor(input), new QuantisedPlaces(quants, scales), 1, 0), 1 + (cols / 64), 1, 64);
+        GemvArguments arguments = new(
+            1, arena.Tensor(input), quants, scales, new GemvPart(first.Planes, 0, -1, arena.Tensor(y.Columns(0, First))), new GemvPart(second.Planes, 0, biases, arena.Tensor(y.Columns(First, Second))), default,
+            new GemvHeads(1, 0, 0));
+        PtxMachine.Run(Ring(first.Layout.Name), arena, arguments, 1, 1, RingGemv.Warps * 32, arena.Offset(begin), arena.Offset(end));
+        float[] results = new float[First + Second];
+        arena.Read<float>(y.Address, results);
+        for (int row = 0; row < results.Length; row++)
+        {
+            double sum = row < First ? 0 : bias[row - First], squares = 0;
+            for (int k = 0; k < cols; k++)
+            {
+                double product = (double)x[k] * decoded[(row * cols) + k];
+                (sum, squares) = (sum + product, squares + (product * product));
+            }
+
+            Assert.True(Math.Abs(sum - results[row]) < 0.03 * Math.Sqrt(squares), $"{results[row]} instead of {sum}, in row {row}");
+        }
+    }
+
+    private static DeviceMatrix Matrix(DeviceArena arena, WeightFormat format, Random random, int rows, int cols, Span<float> decoded)
+    {
+        byte[] blocks = new byte[format.Info.RowBytes(cols) * rows];
+        format.Quantize(Values(random, rows * cols), [], blocks);
+        fixed (byte* stored = blocks)
+        {
+            format.Decode((nint)stored, decoded);
+            return WeightUpload.Run(arena, DeviceFormatTable.Of(format, exact: false), "w", format, 1, rows, cols, (nint)stored);
+        }
+    }
+
+    private static Action<DeviceMemory, GemvArguments> Ring(string layout) => layout switch
+    {
+        "F32" => RingGemv<FloatRow<PlainF32>>.Kernel,
+        "F16" => RingGemv<FloatRow<PlainF16>>.Kernel,
+        "BF16" => RingGemv<FloatRow<PlainBF16>>.Kernel,
+        "Q4_0" => RingGemv<BlockRow<Q4_0Planes>>.Kernel,
+        "Q8_0" => RingGemv<BlockRow<BytePlanes>>.Kernel,
+        "Q4_K" => RingGemv<BlockRow<Q4_KPlanes>>.Kernel,
+        "Q5_K" => RingGemv<BlockRow<Q5_KPlanes>>.Kernel,
+        "Q6_K" => RingGemv<BlockRow<Q6_KPlanes>>.Kernel,
+        "IQ4_NL" => RingGemv<BlockRow<IQ4_NLPlanes>>.Kernel,
+        "IQ4_XS" => RingGemv<BlockRow<IQ4_XSPlanes>>.Kernel,
+        "MXFP4" => RingGemv<BlockRow<MXFP4Planes>>.Kernel,
+        _ => throw new ArgumentException(layout),
+    };
 
     private static Action<DeviceMemory, GemvArguments> Kernel(string layout, int tokens) => layout switch
     {
