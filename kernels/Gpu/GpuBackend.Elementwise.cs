@@ -29,7 +29,7 @@ public sealed unsafe partial class GpuBackend
             arguments = new RmsNormArguments(before.A, arguments.Y, arguments.Gain, gain.Length, epsilon) { IsSum = 1, Addend = before.B, Sum = before.Y };
         }
 
-        _rmsNorm.Run(_arena.Memory, arguments, x.Cols / gain.Length, x.Rows, NormThreads(gain.Length));
+        Run(arguments, x.Cols / gain.Length, x.Rows);
     }
 
     /// <inheritdoc/>
@@ -125,6 +125,15 @@ public sealed unsafe partial class GpuBackend
 
     /// <summary>A vector as a tensor whose rows are all the same.</summary>
     private static Tensor Repeated(WeightVector vector, Tensor shape) => new(vector.Address, shape.Rows, shape.Cols, 0);
+
+    private void Run(RmsNormArguments a, int groups, int rows)
+    {
+        bool isWide = a.Length % 32 == 0 && IsWide(a.X) && IsWide(a.Y) && IsWide(a.Addend) && IsWide(a.Sum) && a.Gain % 16 == 0 && a.Bytes.Quants % 4 == 0;
+        int threads = isWide ? Math.Clamp(Groups(a.Length, Ops.RmsNorm.Kept * GpuDevice.WarpThreads) * GpuDevice.WarpThreads, GpuDevice.WarpThreads, 512) : NormThreads(a.Length);
+        _rmsNorm!.Run(_arena.Memory, a with { IsWide = isWide ? 1 : 0 }, groups, rows, Threads(threads));
+
+        static bool IsWide(DeviceTensor tensor) => tensor.Offset % 16 == 0 && tensor.Stride % 4 == 0;
+    }
 
     private int NormThreads(int length) => Threads(length >= 4096 ? 1024 : length >= 2048 ? 512 : length >= 512 ? 256 : length > 64 ? 64 : GpuDevice.WarpThreads);
 

@@ -114,7 +114,7 @@ public sealed unsafe partial class GpuBackend
         if (heads == 1 && _rmsNorm is not null && _rmsNorm.TryLast(rows, out RmsNormArguments norm, out int groups) && groups == 1 && norm.Y.Is(x) && norm.Bytes.Are == 0)
         {
             _rmsNorm.TakeBack();
-            _rmsNorm.Run(_arena.Memory, norm with { Bytes = places }, 1, rows, NormThreads(norm.Length));
+            Run(norm with { Bytes = places }, 1, rows);
             return;
         }
 

@@ -63,4 +63,23 @@ internal static class QuantiseActivations
         memory.Floats[(places.Scales >> 2) + (block * 2)] = scale;
         memory.Ints[(places.Scales >> 2) + (block * 2) + 1] = (sum & 0xffff) | (other << 16);
     }
+
+    /// <summary>Quantises four values of each lane, a block those of eight lanes; all lanes take part, and those that are not there write nothing.</summary>
+    public static void Eighth(DeviceMemory memory, QuantisedPlaces places, long block, bool isThere, Four v)
+    {
+        float most = IntrinsicMath.Max(IntrinsicMath.Max(IntrinsicMath.Abs(v.X), IntrinsicMath.Abs(v.Y)), IntrinsicMath.Max(IntrinsicMath.Abs(v.Z), IntrinsicMath.Abs(v.W)));
+        most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 4));
+        most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 2));
+        most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 1));
+        float scale = most / 127f, inverse = most > 0 ? 127f / most : 0f;
+        int x = Lane.Round(v.X * inverse), y = Lane.Round(v.Y * inverse), z = Lane.Round(v.Z * inverse), w = Lane.Round(v.W * inverse), sum = x + y + z + w;
+        sum += Warp.ShuffleXor(sum, 2);
+        sum += Warp.ShuffleXor(sum, 1);
+        int other = Warp.ShuffleXor(sum, 4), eighth = Group.IdxX & 7;
+        if (!isThere) return;
+        memory.Ints[(places.Quants >> 2) + (block * 8) + eighth] = (x & 255) | ((y & 255) << 8) | ((z & 255) << 16) | (w << 24);
+        if (eighth != 0) return;
+        memory.Floats[(places.Scales >> 2) + (block * 2)] = scale;
+        memory.Ints[(places.Scales >> 2) + (block * 2) + 1] = (sum & 0xffff) | (other << 16);
+    }
 }

@@ -27,6 +27,9 @@ internal static class RingGemv
     /// <summary>Slices of two rows in a ring: one in hand, the others under way.</summary>
     public static int Stages(BlockPlanes planes) => IntrinsicMath.Min(RingBytes / StageBytes(planes), MostStages);
 
+    /// <summary>The stage behind one, both as bytes from the beginning of the ring.</summary>
+    public static uint Next(BlockPlanes planes, uint stage) => stage == (uint)((Stages(planes) - 1) * StageBytes(planes)) ? 0 : stage + (uint)StageBytes(planes);
+
     /// <summary>Names the shared memory of a group; once, first.</summary>
     /// <returns>Its address, a multiple of 128.</returns>
     public static uint Declare()
@@ -50,19 +53,27 @@ internal static class RingGemv
     }
 }
 
-/// <summary>Where a warp is with its copies.</summary>
+/// <summary>Where a warp is with its copies, and from where a lane takes the next ones.</summary>
 internal struct RingPlace
 {
     /// <summary>The pair of rows, counted over all products.</summary>
     public int Unit;
 
-    /// <summary>The next slice of them.</summary>
-    public int Slice;
+    /// <summary>Pieces of these rows that are left to copy.</summary>
+    public int Left;
 
-    /// <summary>The stage that it goes to.</summary>
-    public int Stage;
-    public RowAddress Row0;
-    public RowAddress Row1;
+    /// <summary>The first of them in its product, and how many rows that has.</summary>
+    public int Row;
+    public int Rows;
+
+    /// <summary>Bytes from the beginning of the ring to the stage that the next slice goes to.</summary>
+    public uint Stage;
+    public ulong Quants0;
+    public ulong Quants1;
+    public ulong High0;
+    public ulong High1;
+    public ulong Scales;
+    public ulong Super;
 }
 
 /// <summary>
@@ -82,95 +93,131 @@ internal static class RingGemv<TRow>
     {
         if (!CudaAsm.IsSupported) return;
         TRow row = default;
-        int lane = Group.IdxX & 31, stages = RingGemv.Stages(row.Planes), pieces = row.Pieces(a.First.Weights);
+        int lane = Group.IdxX & 31, stages = RingGemv.Stages(row.Planes), pieces = row.Pieces(a.First.Weights), warps = Grid.DimX * RingGemv.Warps;
         int units = a.First.Units(TokensGemv.Rows) + a.Second.Units(TokensGemv.Rows) + a.Third.Units(TokensGemv.Rows);
-        uint ring = RingGemv.Declare() + (uint)((Group.IdxX >> 5) * RingGemv.RingBytes);
-        RingPlace next = new() { Unit = Lane.Pin((Grid.IdxX * RingGemv.Warps) + (Group.IdxX >> 5)) };
-        int unit = next.Unit, stage = 0;
-        Find(memory, a, units, ref next);
-        for (int i = 1; i < stages; i++) Copy(memory, a, ring, units, pieces, lane, ref next);
-        Lane.WaitForKernelsBefore();
+        uint ring = RingGemv.Declare() + (uint)((Group.IdxX >> 5) * RingGemv.RingBytes), stage = 0;
+        int unit = Lane.Pin((Grid.IdxX * RingGemv.Warps) + (Group.IdxX >> 5)), ahead = 1 - stages, first = 0;
+        RingPlace next = new() { Unit = unit };
         ActivationAddress x = row.Activations(memory, a, 0, pieces);
+        float s0 = 0, s1 = 0;
+
+        // The first times around only fill the ring: one text for both, since a kernel's instructions are read from memory too.
         while (unit < units)
         {
-            float s0 = 0, s1 = 0;
-            for (int first = 0; first < pieces; first += RingGemv.Slice)
+            if (ahead == 0) Lane.WaitForKernelsBefore();
+            if (ahead >= 0)
             {
-                // What is read behind the end of a row is not used.
-                GemvActivations x0 = row.Read(memory, x, first + lane, 0), x1 = row.Read(memory, x, first + lane, 1);
                 RingGemv.WaitForCopies(stages - 2);
 
                 // Every lane's copies are there, and what was read last is free.
                 Warp.Barrier();
-                Copy(memory, a, ring, units, pieces, lane, ref next);
-                uint place = ring + (uint)(stage * RingGemv.StageBytes(row.Planes));
-                stage = stage == stages - 1 ? 0 : stage + 1;
-                SliceRow r0 = At(place, 0), r1 = At(place, 1);
-                Add(ref s0, ref s1, row, row.Read(r0, lane), row.Read(r1, lane), x0, first + lane < pieces);
-                Add(ref s0, ref s1, row, row.Read(r0, lane + 32), row.Read(r1, lane + 32), x1, first + lane + 32 < pieces);
             }
 
+            Copy(memory, a, ring, units, pieces, lane, warps, ref next);
+            ahead++;
+            if (ahead <= 0) continue;
+
+            // What is read behind the end of a row is not used.
+            GemvActivations x0 = row.Read(memory, x, first + lane, 0), x1 = row.Read(memory, x, first + lane, 1);
+            SliceRow r0 = At(ring + stage, 0), r1 = At(ring + stage, 1);
+            stage = RingGemv.Next(row.Planes, stage);
+            Add(ref s0, ref s1, row, row.Read(r0, lane), row.Read(r1, lane), x0, first + lane < pieces);
+            Add(ref s0, ref s1, row, row.Read(r0, lane + 32), row.Read(r1, lane + 32), x1, first + lane + 32 < pieces);
+            first += RingGemv.Slice;
+            if (first < pieces) continue;
             Store(memory, a.Find(unit, TokensGemv.Rows), lane, s0, s1);
-            unit += Grid.DimX * RingGemv.Warps;
+            unit += warps;
+            (s0, s1, first) = (0, 0, 0);
         }
     }
 
-    // The rows of a unit: the second one is the first again where there is none.
-    private static void Find(DeviceMemory memory, GemvArguments a, int units, ref RingPlace next)
-    {
-        if (next.Unit >= units) return;
-        GemvPlace place = a.Find(next.Unit, TokensGemv.Rows);
-        DeviceWeights w = place.Part.Weights;
-        long first = place.Part.FirstRow + place.Row, second = place.Row + 1 < w.Rows ? first + 1 : first;
-        (next.Row0, next.Row1) = (default(TRow).At(memory, w, first), default(TRow).At(memory, w, second));
-    }
-
     /// <summary>Starts the copy of a slice of two rows, if one is left, and goes on to the next one.</summary>
-    private static void Copy(DeviceMemory memory, GemvArguments a, uint ring, int units, int pieces, int lane, ref RingPlace next)
+    private static void Copy(DeviceMemory memory, GemvArguments a, uint ring, int units, int pieces, int lane, int warps, ref RingPlace next)
     {
         BlockPlanes planes = default(TRow).Planes;
         if (next.Unit < units)
         {
-            int left = pieces - (next.Slice * RingGemv.Slice);
-            uint place = ring + (uint)(next.Stage * RingGemv.StageBytes(planes));
-            CopyPlane(place, next.Row0.Quants, next.Row1.Quants, next.Slice, left, lane, 1024);
-            CopyPlane(place + 2048, next.Row0.High, next.Row1.High, next.Slice, left, lane, planes.High);
-            CopyPlane(place + 2048 + (2 * (uint)planes.High), next.Row0.Scales, next.Row1.Scales, next.Slice, left, lane, planes.Scales);
-            CopyPlane(place + 2048 + (2 * (uint)(planes.High + planes.Scales)), next.Row0.Super, next.Row1.Super, next.Slice, left, lane, planes.Super);
-            next.Slice++;
-            if (next.Slice * RingGemv.Slice >= pieces)
+            if (next.Left <= 0)
             {
-                next.Slice = 0;
-                next.Unit += Grid.DimX * RingGemv.Warps;
-                Find(memory, a, units, ref next);
+                next.Row += TokensGemv.Rows * warps;
+                if (next.Row + 1 < next.Rows) GoOn(a.First.Weights, warps, ref next);
+                else Find(memory, a, lane, ref next);
+                next.Left = pieces;
             }
+
+            uint place = ring + next.Stage;
+            CopyLanes(place, next.Quants0, next.Left, lane, 1024);
+            CopyLanes(place + 1024, next.Quants1, next.Left, lane, 1024);
+            (next.Quants0, next.Quants1) = (next.Quants0 + 1024, next.Quants1 + 1024);
+            place += 2048;
+            if (planes.High > 256)
+            {
+                CopyLanes(place, next.High0, next.Left, lane, planes.High);
+                CopyLanes(place + (uint)planes.High, next.High1, next.Left, lane, planes.High);
+                (next.High0, next.High1) = (next.High0 + (uint)planes.High, next.High1 + (uint)planes.High);
+            }
+            else
+            {
+                next.High0 = CopyHalves(place, next.High0, next.Left, lane, planes.High);
+            }
+
+            place += 2 * (uint)planes.High;
+            next.Scales = CopyHalves(place, next.Scales, next.Left, lane, planes.Scales);
+            next.Super = CopyHalves(place + (2 * (uint)planes.Scales), next.Super, next.Left, lane, planes.Super);
+            next.Left -= RingGemv.Slice;
+            if (next.Left <= 0) next.Unit += warps;
         }
 
-        next.Stage = next.Stage == RingGemv.Stages(planes) - 1 ? 0 : next.Stage + 1;
+        next.Stage = RingGemv.Next(planes, next.Stage);
         RingGemv.EndCopies();
     }
 
-    /// <summary>A plane's bytes of a slice, row behind row: 16 bytes a lane and copy, of small planes half of the lanes for each row.</summary>
-    private static void CopyPlane(uint place, ulong row0, ulong row1, int slice, int left, int lane, int bytes)
+    // The rows of a unit: the second one is the first again where there is none.
+    private static void Find(DeviceMemory memory, GemvArguments a, int lane, ref RingPlace next)
     {
-        if (bytes == 0) return;
-        uint start = (uint)(slice * bytes);
-        if (bytes <= 256)
-        {
-            int at = (lane & 15) * 16;
-            if (at < bytes && at * RingGemv.Slice < left * bytes) Lane.CopyLater(place + (uint)(((lane >> 4) * bytes) + at), (lane < 16 ? row0 : row1) + start + (uint)at);
-            return;
-        }
-
-        CopyLane(place, row0 + start, left * bytes, lane, bytes);
-        CopyLane(place + (uint)bytes, row1 + start, left * bytes, lane, bytes);
+        GemvPlace place = a.Find(next.Unit, TokensGemv.Rows);
+        DeviceWeights w = place.Part.Weights;
+        long first = place.Part.FirstRow + place.Row, second = place.Row + 1 < w.Rows ? first + 1 : first;
+        RowAddress row0 = default(TRow).At(memory, w, first), row1 = default(TRow).At(memory, w, second);
+        (next.Row, next.Rows) = (place.Row, w.Rows);
+        ulong own = (uint)lane * 16UL, half = (uint)(lane & 15) * 16UL;
+        (next.Quants0, next.Quants1) = (row0.Quants + own, row1.Quants + own);
+        (next.High0, next.High1) = default(TRow).Planes.High > 256 ? (row0.High + own, row1.High + own) : ((lane < 16 ? row0.High : row1.High) + half, 0);
+        next.Scales = (lane < 16 ? row0.Scales : row1.Scales) + half;
+        next.Super = (lane < 16 ? row0.Super : row1.Super) + half;
     }
 
-    private static void CopyLane(uint place, ulong row, int left, int lane, int bytes)
+    // From behind the last slice of a pair of rows to a later pair of the same product; all products have rows of the same length.
+    private static void GoOn(DeviceWeights w, int warps, ref RingPlace next)
     {
-        int at = lane * 16;
-        if (at * RingGemv.Slice < left) Lane.CopyLater(place + (uint)at, row + (uint)at);
-        if (bytes > 512 && (at + 512) * RingGemv.Slice < left) Lane.CopyLater(place + (uint)at + 512, row + (uint)at + 512);
+        BlockPlanes planes = default(TRow).Planes;
+        int rows = TokensGemv.Rows * warps, slices = (default(TRow).Pieces(w) + RingGemv.Slice - 1) / RingGemv.Slice;
+        ulong quants = (ulong)(((long)rows * default(TRow).Pieces(w) * 16) - (slices * 1024)), high = Jump(w, rows, slices, planes.High);
+        (next.Quants0, next.Quants1) = (next.Quants0 + quants, next.Quants1 + quants);
+        (next.High0, next.High1) = (next.High0 + high, next.High1 + high);
+        (next.Scales, next.Super) = (next.Scales + Jump(w, rows, slices, planes.Scales), next.Super + Jump(w, rows, slices, planes.Super));
+    }
+
+    // Backwards where rows are short.
+    private static ulong Jump(DeviceWeights w, int rows, int slices, int bytes) => (ulong)(((long)rows * BlockPlanes.RowBytes(w.Blocks, bytes)) - (slices * bytes));
+
+    /// <summary>A row's bytes of a slice, 16 a lane and copy.</summary>
+    private static void CopyLanes(uint place, ulong from, int left, int lane, int bytes)
+    {
+        int own = lane * 16, end = (int)((uint)(left * bytes) / RingGemv.Slice);
+        place += (uint)own;
+        if (own < end) Lane.CopyLater(place, from);
+        if (bytes > 512 && own + 512 < end) Lane.CopyLater(place + 512, from + 512);
+    }
+
+    /// <summary>Two rows' bytes of a small plane: half of the lanes for each.</summary>
+    /// <returns>Where the next slice is.</returns>
+    private static ulong CopyHalves(uint place, ulong from, int left, int lane, int bytes)
+    {
+        if (bytes == 0) return from;
+        int own = (lane & 15) * 16;
+        if (own < IntrinsicMath.Min((int)((uint)(left * bytes) / RingGemv.Slice), bytes)) Lane.CopyLater(place + (uint)(((lane >> 4) * bytes) + own), from);
+        return from + (uint)bytes;
     }
 
     private static SliceRow At(uint stage, int row)

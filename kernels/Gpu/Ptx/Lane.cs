@@ -127,6 +127,20 @@ internal static class Lane
         return memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4];
     }
 
+    /// <summary>Writes 16 bytes.</summary>
+    public static void Store16(DeviceMemory memory, ulong address, Uint4 value)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Input<uint> x = value.X, y = value.Y, z = value.Z, w = value.W;
+            CudaAsm.EmitRef("st.global.v4.u32 [%0], {%1, %2, %3, %4};", ref place, ref x, ref y, ref z, ref w);
+            return;
+        }
+
+        memory.Bytes.Cast<Uint4>()[(long)(address - memory.Address) >> 4] = value;
+    }
+
     /// <summary>Address of one of many things of so many bytes, in less than 4 GiB.</summary>
     public static ulong Place(ulong start, int index, uint bytes) => start + ((uint)index * bytes);
 

@@ -67,8 +67,8 @@ public sealed unsafe class GemvOnMachineTests : DeviceTests
     [InlineData("MXFP4", 1056)]
     public void ProductsThroughRingsAsACardComputesThem(string name, int cols)
     {
-        // More pairs of rows than warps, the last one of each product half.
-        const int First = 13, Second = 11;
+        // Several pairs of rows for a warp, the last one of each product half.
+        const int First = 45, Second = 11;
         WeightFormat format = FormatTable.Find(name)!;
         using GpuDevice device = Devices.Open(GpuKind.Simulated);
         using DeviceArena arena = new(device, 4 << 20);

@@ -27,7 +27,7 @@ internal static partial class KernelTable
     {
         Dictionary<string, KernelRule> all = new()
         {
-            ["RmsNorm"] = new(RmsNorm.Kernel, 64),
+            ["RmsNorm"] = new(RmsNorm.Kernel, 80),
             ["QuantiseActivations"] = new(QuantiseActivations.Kernel, 40),
         };
         Blocks<Q4_0Planes>(all, "Q4_0", 1);
@@ -51,7 +51,7 @@ internal static partial class KernelTable
         where T : unmanaged, IBlockFormat
     {
         all.Add($"Gemv {name} 1", new(TokenGemv<BlockRow<T>>.Kernel, 128) { Needs = [(WideLoad, 12 * loads), (ByteProduct, 64), (Wide, 8)] });
-        all.Add($"Ring {name}", new(RingGemv<BlockRow<T>>.Kernel, 128) { Needs = [(CopyLater, 8), (SharedLoad, 4 * loads), (ByteProduct, 32), (Wide, 4)] });
+        all.Add($"Ring {name}", new(RingGemv<BlockRow<T>>.Kernel, 128) { Needs = [(CopyLater, 5), (SharedLoad, 4 * loads), (ByteProduct, 32), (Wide, 4)] });
         all.Add($"Gemv {name} 2", new(TokensGemv<BlockRow<T>, TwoTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 32), (Wide, 4)] });
         all.Add($"Gemv {name} 4", new(TokensGemv<BlockRow<T>, FourTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 64), (Wide, 8)] });
         all.Add($"Gemv {name} 8", new(TokensGemv<BlockRow<T>, EightTokens>.Kernel, 144) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 128), (Wide, 16)] });
@@ -61,7 +61,7 @@ internal static partial class KernelTable
         where T : unmanaged, IFloatFormat
     {
         all.Add($"Gemv {name} 1", new(TokenGemv<FloatRow<T>>.FloatKernel, 80) { Needs = [(WideLoad, 12), (Wide, 4)] });
-        all.Add($"Ring {name}", new(RingGemv<FloatRow<T>>.Kernel, 128) { Needs = [(CopyLater, 8), (SharedLoad, 4)] });
+        all.Add($"Ring {name}", new(RingGemv<FloatRow<T>>.Kernel, 128) { Needs = [(CopyLater, 4), (SharedLoad, 4)] });
         all.Add($"Gemv {name} 8", new(TokensGemv<FloatRow<T>, EightTokens>.Kernel, 128) { Needs = [(WideLoad, 2), (Wide, 8)] });
     }
 }
