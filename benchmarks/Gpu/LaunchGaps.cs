@@ -15,7 +15,7 @@ internal sealed class LaunchGaps : IGraphDriver
 {
     private const int Steps = 8;
     private readonly List<LaunchList> _lists = [];
-    private double _seconds = double.MaxValue;
+    private double _seconds = double.MaxValue, _now;
     private int _launches;
 
     /// <summary>The row of a step's table.</summary>
@@ -26,7 +26,7 @@ internal sealed class LaunchGaps : IGraphDriver
     {
         LaunchGaps gaps = new();
         bench.Device.UseGraphs(gaps);
-        for (int i = 0; i < Steps; i++) step();
+        for (int i = 0; i < Steps; i++) gaps.Measure(step);
         if (bench.Device.Kind != GpuKind.Cuda) return $"| launch gaps, {gaps._launches} launches | not measured | | |";
         double gap = Math.Max(0, stepSeconds - gaps._seconds + (gaps._launches * Nothing(bench)));
         return string.Create(CultureInfo.InvariantCulture, $"| launch gaps, {gaps._launches} launches | {gap * 1e3:f3} | | {GpuBench.Percent(gap, stepSeconds)} of the step |");
@@ -41,7 +41,7 @@ internal sealed class LaunchGaps : IGraphDriver
     public void Launch(nint graph, AcceleratorStream stream)
     {
         LaunchList launches = _lists[(int)graph - 1];
-        _launches = launches.Count;
+        _launches += launches.Count;
         if (stream is not CudaStream cuda)
         {
             launches.Run();
@@ -57,12 +57,20 @@ internal sealed class LaunchGaps : IGraphDriver
             CudaDriver.Record(moments[i + 1], cuda.StreamPtr);
         }
 
-        _seconds = Math.Min(_seconds, CudaDriver.Milliseconds(moments[0], moments[^1]) / 1e3);
+        _now += CudaDriver.Milliseconds(moments[0], moments[^1]) / 1e3;
         foreach (nint moment in moments) CudaDriver.DestroyEvent(moment);
     }
 
     public void Destroy(nint graph)
     {
+    }
+
+    // A step may be several lists; the first steps are not recorded yet.
+    private void Measure(Action step)
+    {
+        (_now, _launches) = (0, 0);
+        step();
+        if (_now > 0) _seconds = Math.Min(_seconds, _now);
     }
 
     /// <summary>Seconds of a launch that does next to nothing, measured the same way.</summary>
@@ -73,10 +81,13 @@ internal sealed class LaunchGaps : IGraphDriver
         bench.Device.UseGraphs(gaps);
         for (int i = 0; i < Steps; i++)
         {
-            bench.Backend.BeginPass();
-            Tensor one = bench.Backend.Take(1, 1);
-            for (int launch = 0; launch < Launches; launch++) bench.Backend.Scale(one, 1);
-            bench.Device.Synchronize();
+            gaps.Measure(() =>
+            {
+                bench.Backend.BeginPass();
+                Tensor one = bench.Backend.Take(1, 1);
+                for (int launch = 0; launch < Launches; launch++) bench.Backend.Scale(one, 1);
+                bench.Device.Synchronize();
+            });
         }
 
         return gaps._seconds / Launches;

@@ -141,6 +141,10 @@ public sealed class GpuDevice : IDisposable
     /// <summary>Waits until everything in the stream is done.</summary>
     public void Synchronize() => Stream.Synchronize();
 
+    /// <summary>Puts a launch off.</summary>
+    internal void List<T>(StepGraph steps, IListedKernel kernel, in DeviceMemory memory, LaunchShape shape, in T arguments)
+        where T : unmanaged => steps.Add(kernel, memory, shape, arguments, _stream);
+
     /// <summary>Makes graphs of the steps that come again; with null launches are done one by one.</summary>
     internal void UseGraphs(IGraphDriver? driver)
     {

@@ -19,7 +19,7 @@ internal sealed class GpuKernel<T>(GpuDevice device, Action<DeviceMemory, T> ker
     {
         if (groups == 0 || rows == 0) return;
         LaunchShape shape = new(groups, rows, threads);
-        if (device.Steps is { IsListening: true } steps) steps.Launches.Add(this, memory, shape, arguments);
+        if (device.Steps is { IsListening: true } steps) device.List(steps, this, memory, shape, arguments);
         else Launch(memory, shape, arguments);
     }
 

@@ -10,16 +10,19 @@ namespace Quern.Kernels.Gpu.Graphs;
 /// </summary>
 internal sealed class StepGraph(IGraphDriver driver) : IDisposable
 {
+    /// <summary>So many launches of a long step are done when the next one comes: the card works on them while the rest is listed.</summary>
+    public const int FirstPart = 32;
+
     /// <summary>Lists that are shorter are launched one by one.</summary>
     public const int FewestLaunches = 4;
 
     /// <summary>Most graphs kept, and most lists remembered.</summary>
-    private const int MostGraphs = 32, MostSeen = 256;
+    private const int MostGraphs = 64, MostSeen = 256;
 
     private readonly LaunchList _now = new();
     private readonly Dictionary<ulong, (LaunchList Launches, nint Graph)> _graphs = [];
     private readonly HashSet<ulong> _seen = [];
-    private bool _isRunning;
+    private bool _isRunning, _hasBegun;
 
     /// <summary>Whether launches are put off; a capture launches through the same kernels.</summary>
     public bool IsListening => !_isRunning;
@@ -30,10 +33,25 @@ internal sealed class StepGraph(IGraphDriver driver) : IDisposable
     /// <summary>Where launches go.</summary>
     public LaunchList Launches => _now;
 
+    /// <summary>Puts a launch on the list.</summary>
+    public void Add<T>(IListedKernel kernel, in DeviceMemory memory, LaunchShape shape, in T arguments, AcceleratorStream stream)
+        where T : unmanaged
+    {
+        if (_now.Count == FirstPart && !_hasBegun)
+        {
+            Flush(stream);
+            _hasBegun = true;
+        }
+
+        _now.Add(kernel, memory, shape, arguments);
+    }
+
     /// <summary>Does what is on the list.</summary>
     public void Flush(AcceleratorStream stream)
     {
-        if (_now.Count == 0 || _isRunning) return;
+        if (_isRunning) return;
+        _hasBegun = false;
+        if (_now.Count == 0) return;
         _isRunning = true;
         try
         {

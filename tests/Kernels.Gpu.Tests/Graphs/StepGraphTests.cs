@@ -76,6 +76,35 @@ public sealed unsafe class StepGraphTests : DeviceTests
     }
 
     [Fact]
+    public void TheFirstPartOfALongStepIsDoneWhileTheRestIsListed()
+    {
+        const int More = 10;
+        StandIn driver = new();
+        GpuDevice device = Devices.Open(GpuKind.Simulated);
+        device.UseGraphs(driver);
+        using GpuBackend backend = new(device, ComputeMode.Fast, 16 << 20);
+        for (int step = 0; step < 4; step++)
+        {
+            backend.BeginPass();
+            Tensor x = backend.Take(1, 8);
+            backend.Write(Enumerable.Repeat(1f, 8).ToArray(), x);
+            int before = driver.Launched;
+            for (int i = 0; i < StepGraph.FirstPart; i++) backend.Scale(x, i % 2 == 0 ? 2 : 0.5f);
+            Assert.Equal(StepGraph.FirstPart, device.Steps!.Launches.Count);
+            Assert.Equal(before, driver.Launched);
+            for (int i = 0; i < More; i++) backend.Scale(x, 2);
+            Assert.Equal(More, device.Steps.Launches.Count);
+            Assert.Equal(before + (step == 0 ? 0 : 1), driver.Launched);
+            float[] result = new float[8];
+            backend.Read(x, result);
+            Assert.All(result, value => Assert.Equal(1 << More, value));
+        }
+
+        Assert.Equal((2, 2, 4), device.Steps!.Counts);
+        Assert.Equal(6, driver.Launched);
+    }
+
+    [Fact]
     public void AStepThatComesAgainAllocatesNothing()
     {
         StandIn driver = new();
