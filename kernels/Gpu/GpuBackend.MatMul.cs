@@ -12,6 +12,9 @@ public sealed unsafe partial class GpuBackend
     private GpuKernel<QuantiseArguments>? _quantise;
     private GpuKernel<PadArguments>? _pad;
 
+    /// <summary>Whether products of one token go through rings in shared memory, where there is a kernel for it.</summary>
+    internal bool UsesRings { get; set; }
+
     /// <inheritdoc/>
     public override void Embed(WeightMatrix table, ReadOnlySpan<int> tokens, Tensor y)
     {
@@ -65,10 +68,10 @@ public sealed unsafe partial class GpuBackend
         foreach (Product product in products) units += Groups(product.Weights.Rows, TokensGemv.Rows);
         GemvArguments arguments = new(
             x.Rows, x.X, x.Quants, x.Scales, Part(products, 0), Part(products, 1), Part(products, 2), new GemvHeads(x.Heads, x.Apart, apartInY));
-        if (kind == 1 && x.Heads == 1 && _device.HasWarpgroups)
+        if (kind == 1 && x.Heads == 1 && UsesRings && Kernels(layout).Ring is { } ring)
         {
             int groups = Math.Min(Groups(units, RingGemv.Warps), RingGemv.GroupsOfMultiprocessor * _device.Accelerator.NumMultiprocessors);
-            Kernels(layout).Ring.Run(_arena.Memory, arguments, groups, 1, RingGemv.Warps * GpuDevice.WarpThreads);
+            ring.Run(_arena.Memory, arguments, groups, 1, RingGemv.Warps * GpuDevice.WarpThreads);
             return;
         }
 

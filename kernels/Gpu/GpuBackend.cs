@@ -25,7 +25,7 @@ public sealed unsafe partial class GpuBackend : Backend
     {
         ArgumentNullException.ThrowIfNull(device);
         _device = device;
-        Mode = mode;
+        (Mode, UsesRings) = (mode, device.HasWarpgroups);
         _arena = new DeviceArena(device, memoryBytes != 0 ? memoryBytes : device.Kind == GpuKind.Simulated ? 1L << 30 : device.FreeBytes / 10 * 9);
         (_pass, _inputs) = (new PassTensors(_arena), new PassInputs(device, _arena));
         (_bytes, _padded) = (new DeviceScratch(device, _arena, "activations in bytes"), new DeviceScratch(device, _arena, "padded activations"));

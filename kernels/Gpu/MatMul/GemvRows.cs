@@ -54,14 +54,6 @@ internal interface IGemvRow
     /// <param name="ahead">0, or 1 for the piece 32 further.</param>
     RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead);
 
-    /// <summary>How much of each plane is a piece's.</summary>
-    BlockPlanes Planes { get; }
-
-    /// <summary>Reads a piece from shared memory.</summary>
-    /// <param name="row">A row of a slice.</param>
-    /// <param name="piece">Piece of the slice, below 64.</param>
-    RawBlock Read(SliceRow row, int piece);
-
     /// <summary>Where a token's activations begin.</summary>
     ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces);
 
@@ -88,10 +80,6 @@ internal readonly struct BlockRow<T> : IGemvRow
     public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => RowAddress.Of<T>(memory, w, row);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead) => default(T).Read(memory, row, piece, ahead);
-
-    public BlockPlanes Planes => default(T).Planes;
-
-    public RawBlock Read(SliceRow row, int piece) => default(T).Read(row, piece);
 
     public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces)
     {
@@ -126,10 +114,6 @@ internal readonly struct FloatRow<T> : IGemvRow
     public RowAddress At(DeviceMemory memory, DeviceWeights w, long row) => new() { Quants = memory.Address + (ulong)(w.Quants + (row * Pieces(w) * 16)) };
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int piece, int ahead) => new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, piece, 16) + (512UL * (uint)ahead)) };
-
-    public BlockPlanes Planes => default;
-
-    public RawBlock Read(SliceRow row, int piece) => new() { A = Lane.Shared16(row.Quants + (uint)(piece * 16)) };
 
     public ActivationAddress Activations(DeviceMemory memory, GemvArguments a, int token, int pieces) => new() { A = memory.Address + (ulong)(a.X.Row(token) * 4) };
 

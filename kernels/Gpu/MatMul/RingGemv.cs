@@ -77,13 +77,13 @@ internal struct RingPlace
 }
 
 /// <summary>
-/// <c>y = x Wᵀ + bias</c> for one token on a Hopper card: <see cref="TokenGemv{TRow}"/> with weights that are copied to shared memory ahead. A warp has a ring of its own there, computes two
+/// <c>y = x Wᵀ + bias</c> for one token on a Hopper card: <see cref="TokenGemv{TRow}"/> of a block format with weights that are copied to shared memory ahead. A warp has a ring of its own there, computes two
 /// rows, then those that all warps of the launch are further, and always has some slices of 64 pieces under way, from before the kernels before are done: nothing waits for memory but the
 /// first slice. Grid: (as many groups as the card holds at once). Only on such a card.
 /// Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, section 9.7.9.25 (cp.async).
 /// </summary>
-internal static class RingGemv<TRow>
-    where TRow : unmanaged, IGemvRow
+internal static class RingGemv<T>
+    where T : unmanaged, IBlockFormat
 {
     /// <param name="memory">The arena.</param>
     /// <param name="a">Activations of one head, products.</param>
@@ -92,8 +92,8 @@ internal static class RingGemv<TRow>
     public static void Kernel(DeviceMemory memory, GemvArguments a)
     {
         if (!CudaAsm.IsSupported) return;
-        TRow row = default;
-        int lane = Group.IdxX & 31, stages = RingGemv.Stages(row.Planes), pieces = row.Pieces(a.First.Weights), warps = Grid.DimX * RingGemv.Warps;
+        BlockRow<T> row = default;
+        int lane = Group.IdxX & 31, stages = RingGemv.Stages(default(T).Planes), pieces = row.Pieces(a.First.Weights), warps = Grid.DimX * RingGemv.Warps;
         int units = a.First.Units(TokensGemv.Rows) + a.Second.Units(TokensGemv.Rows) + a.Third.Units(TokensGemv.Rows);
         uint ring = RingGemv.Declare() + (uint)((Group.IdxX >> 5) * RingGemv.RingBytes), stage = 0;
         int unit = Lane.Pin((Grid.IdxX * RingGemv.Warps) + (Group.IdxX >> 5)), ahead = 1 - stages, first = 0;
@@ -120,9 +120,9 @@ internal static class RingGemv<TRow>
             // What is read behind the end of a row is not used.
             GemvActivations x0 = row.Read(memory, x, first + lane, 0), x1 = row.Read(memory, x, first + lane, 1);
             SliceRow r0 = At(ring + stage, 0), r1 = At(ring + stage, 1);
-            stage = RingGemv.Next(row.Planes, stage);
-            Add(ref s0, ref s1, row, row.Read(r0, lane), row.Read(r1, lane), x0, first + lane < pieces);
-            Add(ref s0, ref s1, row, row.Read(r0, lane + 32), row.Read(r1, lane + 32), x1, first + lane + 32 < pieces);
+            stage = RingGemv.Next(default(T).Planes, stage);
+            Add(ref s0, ref s1, row, default(T).Read(r0, lane), default(T).Read(r1, lane), x0, first + lane < pieces);
+            Add(ref s0, ref s1, row, default(T).Read(r0, lane + 32), default(T).Read(r1, lane + 32), x1, first + lane + 32 < pieces);
             first += RingGemv.Slice;
             if (first < pieces) continue;
             Store(memory, a.Find(unit, TokensGemv.Rows), lane, s0, s1);
@@ -134,7 +134,7 @@ internal static class RingGemv<TRow>
     /// <summary>Starts the copy of a slice of two rows, if one is left, and goes on to the next one.</summary>
     private static void Copy(DeviceMemory memory, GemvArguments a, uint ring, int units, int pieces, int lane, int warps, ref RingPlace next)
     {
-        BlockPlanes planes = default(TRow).Planes;
+        BlockPlanes planes = default(T).Planes;
         if (next.Unit < units)
         {
             if (next.Left <= 0)
@@ -178,11 +178,11 @@ internal static class RingGemv<TRow>
         GemvPlace place = a.Find(next.Unit, TokensGemv.Rows);
         DeviceWeights w = place.Part.Weights;
         long first = place.Part.FirstRow + place.Row, second = place.Row + 1 < w.Rows ? first + 1 : first;
-        RowAddress row0 = default(TRow).At(memory, w, first), row1 = default(TRow).At(memory, w, second);
+        RowAddress row0 = RowAddress.Of<T>(memory, w, first), row1 = RowAddress.Of<T>(memory, w, second);
         (next.Row, next.Rows) = (place.Row, w.Rows);
         ulong own = (uint)lane * 16UL, half = (uint)(lane & 15) * 16UL;
         (next.Quants0, next.Quants1) = (row0.Quants + own, row1.Quants + own);
-        (next.High0, next.High1) = default(TRow).Planes.High > 256 ? (row0.High + own, row1.High + own) : ((lane < 16 ? row0.High : row1.High) + half, 0);
+        (next.High0, next.High1) = default(T).Planes.High > 256 ? (row0.High + own, row1.High + own) : ((lane < 16 ? row0.High : row1.High) + half, 0);
         next.Scales = (lane < 16 ? row0.Scales : row1.Scales) + half;
         next.Super = (lane < 16 ? row0.Super : row1.Super) + half;
     }
@@ -190,9 +190,9 @@ internal static class RingGemv<TRow>
     // From behind the last slice of a pair of rows to a later pair of the same product; all products have rows of the same length.
     private static void GoOn(DeviceWeights w, int warps, ref RingPlace next)
     {
-        BlockPlanes planes = default(TRow).Planes;
-        int rows = TokensGemv.Rows * warps, slices = (default(TRow).Pieces(w) + RingGemv.Slice - 1) / RingGemv.Slice;
-        ulong quants = (ulong)(((long)rows * default(TRow).Pieces(w) * 16) - (slices * 1024)), high = Jump(w, rows, slices, planes.High);
+        BlockPlanes planes = default(T).Planes;
+        int rows = TokensGemv.Rows * warps, slices = (w.Blocks + RingGemv.Slice - 1) / RingGemv.Slice;
+        ulong quants = (ulong)(((long)rows * w.Blocks * 16) - (slices * 1024)), high = Jump(w, rows, slices, planes.High);
         (next.Quants0, next.Quants1) = (next.Quants0 + quants, next.Quants1 + quants);
         (next.High0, next.High1) = (next.High0 + high, next.High1 + high);
         (next.Scales, next.Super) = (next.Scales + Jump(w, rows, slices, planes.Scales), next.Super + Jump(w, rows, slices, planes.Super));
@@ -222,7 +222,7 @@ internal static class RingGemv<TRow>
 
     private static SliceRow At(uint stage, int row)
     {
-        BlockPlanes planes = default(TRow).Planes;
+        BlockPlanes planes = default(T).Planes;
         return new SliceRow
         {
             Quants = stage + (uint)(row * 1024),
@@ -233,7 +233,7 @@ internal static class RingGemv<TRow>
     }
 
     // A piece of both rows, if they have it. It is multiplied all the same: with branches between them products would not be mixed.
-    private static void Add(ref float s0, ref float s1, TRow row, RawBlock w0, RawBlock w1, GemvActivations x, bool isPiece)
+    private static void Add(ref float s0, ref float s1, BlockRow<T> row, RawBlock w0, RawBlock w1, GemvActivations x, bool isPiece)
     {
         float first = row.Dot(w0, x), second = row.Dot(w1, x), factor = row.Factor(x);
         s0 = isPiece ? s0 + (factor * first) : s0;

@@ -158,6 +158,20 @@ internal static class Lane
         return memory.Bytes.Cast<Uint2>()[(long)(address - memory.Address) >> 3];
     }
 
+    /// <summary>8 bytes of weights: see <see cref="StreamByte"/>.</summary>
+    public static Uint2 Stream8(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> x = default, y = default;
+            CudaAsm.EmitRef("ld.global.nc.v2.u32 {%0, %1}, [%2];", ref x, ref y, ref place);
+            return new Uint2 { X = x.Value, Y = y.Value };
+        }
+
+        return memory.Bytes.Cast<Uint2>()[(long)(address - memory.Address) >> 3];
+    }
+
     /// <summary>Four bytes.</summary>
     public static uint Word(DeviceMemory memory, ulong address)
     {
@@ -166,6 +180,20 @@ internal static class Lane
             Input<ulong> place = address;
             Output<uint> word = default;
             CudaAsm.EmitRef("ld.global.u32 %0, [%1];", ref word, ref place);
+            return word.Value;
+        }
+
+        return memory.Words[(long)(address - memory.Address) >> 2];
+    }
+
+    /// <summary>Four bytes of weights: see <see cref="StreamByte"/>.</summary>
+    public static uint StreamWord(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> word = default;
+            CudaAsm.EmitRef("ld.global.nc.u32 %0, [%1];", ref word, ref place);
             return word.Value;
         }
 
@@ -186,14 +214,28 @@ internal static class Lane
         return memory.Halves[(long)(address - memory.Address) >> 1];
     }
 
-    /// <summary>A byte.</summary>
-    public static uint Byte(DeviceMemory memory, ulong address)
+    /// <summary>Two bytes of weights: see <see cref="StreamByte"/>.</summary>
+    public static uint StreamHalf(DeviceMemory memory, ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Input<ulong> place = address;
+            Output<uint> half = default;
+            CudaAsm.EmitRef("ld.global.nc.u16 %0, [%1];", ref half, ref place);
+            return half.Value;
+        }
+
+        return memory.Halves[(long)(address - memory.Address) >> 1];
+    }
+
+    /// <summary>A byte of weights: see <see cref="Stream16"/>, but others read its neighbours.</summary>
+    public static uint StreamByte(DeviceMemory memory, ulong address)
     {
         if (CudaAsm.IsSupported)
         {
             Input<ulong> place = address;
             Output<uint> single = default;
-            CudaAsm.EmitRef("ld.global.u8 %0, [%1];", ref single, ref place);
+            CudaAsm.EmitRef("ld.global.nc.u8 %0, [%1];", ref single, ref place);
             return single.Value;
         }
 

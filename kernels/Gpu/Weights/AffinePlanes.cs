@@ -65,8 +65,8 @@ internal readonly unsafe struct Q4_KPlanes : IBlockFormat, IPlaneLayout
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
         A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
-        D = Lane.Word(memory, Lane.Place(row.Super, block >> 3, 4) + (16UL * (uint)ahead)),
+        C = Lane.StreamHalf(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
+        D = Lane.StreamWord(memory, Lane.Place(row.Super, block >> 3, 4) + (16UL * (uint)ahead)),
     };
 
     public RawBlock Read(SliceRow row, int block) => new()
@@ -115,9 +115,9 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
         A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
-        D = Lane.Word(memory, Lane.Place(row.Super, block >> 3, 4) + (16UL * (uint)ahead)),
-        E = Lane.Word(memory, Lane.Place(row.High, block, 4) + (128UL * (uint)ahead)),
+        C = Lane.StreamHalf(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
+        D = Lane.StreamWord(memory, Lane.Place(row.Super, block >> 3, 4) + (16UL * (uint)ahead)),
+        E = Lane.StreamWord(memory, Lane.Place(row.High, block, 4) + (128UL * (uint)ahead)),
     };
 
     public RawBlock Read(SliceRow row, int block) => new()

@@ -23,7 +23,7 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
     {
         A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
         B = Lane.Stream16(memory, Lane.Place(row.High, block, 16) + (512UL * (uint)ahead)),
-        C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
+        C = Lane.StreamHalf(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)),
     };
 
     public RawBlock Read(SliceRow row, int block) => new()

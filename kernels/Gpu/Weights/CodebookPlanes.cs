@@ -22,7 +22,7 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
     public BlockPlanes Planes => new(scales: 2 * 64);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
-        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) };
+        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.StreamHalf(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) };
 
     public RawBlock Read(SliceRow row, int block) => new() { A = Lane.Shared16(row.Quants + (uint)(block * 16)), C = Lane.SharedHalf(row.Scales + (uint)(block * 2)) };
 
@@ -65,8 +65,8 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) => new()
     {
         A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
-        C = Lane.Byte(memory, Lane.Place(row.Scales, block, 1) + (32UL * (uint)ahead)),
-        D = Lane.Half(memory, Lane.Place(row.Super, block >> 3, 2) + (8UL * (uint)ahead)),
+        C = Lane.StreamByte(memory, Lane.Place(row.Scales, block, 1) + (32UL * (uint)ahead)),
+        D = Lane.StreamHalf(memory, Lane.Place(row.Super, block >> 3, 2) + (8UL * (uint)ahead)),
     };
 
     public RawBlock Read(SliceRow row, int block) => new()
@@ -125,7 +125,7 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
     public BlockPlanes Planes => new(scales: 64);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
-        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.Byte(memory, Lane.Place(row.Scales, block, 1) + (32UL * (uint)ahead)) };
+        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.StreamByte(memory, Lane.Place(row.Scales, block, 1) + (32UL * (uint)ahead)) };
 
     public RawBlock Read(SliceRow row, int block) => new() { A = Lane.Shared16(row.Quants + (uint)(block * 16)), C = Lane.SharedByte(row.Scales + (uint)block) };
 

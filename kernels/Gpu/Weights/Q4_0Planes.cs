@@ -18,7 +18,7 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
     public BlockPlanes Planes => new(scales: 2 * 64);
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead) =>
-        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) };
+        new() { A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)), C = Lane.StreamHalf(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) };
 
     public RawBlock Read(SliceRow row, int block) => new() { A = Lane.Shared16(row.Quants + (uint)(block * 16)), C = Lane.SharedHalf(row.Scales + (uint)(block * 2)) };
 

@@ -22,13 +22,13 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
 
     public RawBlock Read(DeviceMemory memory, RowAddress row, int block, int ahead)
     {
-        Uint2 pairs = Lane.Load8(memory, Lane.Place(row.High, block, 8) + (256UL * (uint)ahead));
+        Uint2 pairs = Lane.Stream8(memory, Lane.Place(row.High, block, 8) + (256UL * (uint)ahead));
         return new RawBlock
         {
             A = Lane.Stream16(memory, Lane.Place(row.Quants, block, 16) + (512UL * (uint)ahead)),
             C = pairs.X,
             D = pairs.Y,
-            E = Lane.Half(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) | (Lane.Half(memory, Lane.Place(row.Super, block >> 3, 2) + (8UL * (uint)ahead)) << 16),
+            E = Lane.StreamHalf(memory, Lane.Place(row.Scales, block, 2) + (64UL * (uint)ahead)) | (Lane.StreamHalf(memory, Lane.Place(row.Super, block >> 3, 2) + (8UL * (uint)ahead)) << 16),
         };
     }
 

@@ -54,9 +54,6 @@ public sealed unsafe class GemvOnMachineTests : DeviceTests
     }
 
     [Theory]
-    [InlineData("F32", 260)]
-    [InlineData("F16", 520)]
-    [InlineData("BF16", 1544)]
     [InlineData("Q4_0", 2144)]
     [InlineData("Q8_0", 4192)]
     [InlineData("Q4_K", 2304)]
@@ -114,17 +111,14 @@ public sealed unsafe class GemvOnMachineTests : DeviceTests
 
     private static Action<DeviceMemory, GemvArguments> Ring(string layout) => layout switch
     {
-        "F32" => RingGemv<FloatRow<PlainF32>>.Kernel,
-        "F16" => RingGemv<FloatRow<PlainF16>>.Kernel,
-        "BF16" => RingGemv<FloatRow<PlainBF16>>.Kernel,
-        "Q4_0" => RingGemv<BlockRow<Q4_0Planes>>.Kernel,
-        "Q8_0" => RingGemv<BlockRow<BytePlanes>>.Kernel,
-        "Q4_K" => RingGemv<BlockRow<Q4_KPlanes>>.Kernel,
-        "Q5_K" => RingGemv<BlockRow<Q5_KPlanes>>.Kernel,
-        "Q6_K" => RingGemv<BlockRow<Q6_KPlanes>>.Kernel,
-        "IQ4_NL" => RingGemv<BlockRow<IQ4_NLPlanes>>.Kernel,
-        "IQ4_XS" => RingGemv<BlockRow<IQ4_XSPlanes>>.Kernel,
-        "MXFP4" => RingGemv<BlockRow<MXFP4Planes>>.Kernel,
+        "Q4_0" => RingGemv<Q4_0Planes>.Kernel,
+        "Q8_0" => RingGemv<BytePlanes>.Kernel,
+        "Q4_K" => RingGemv<Q4_KPlanes>.Kernel,
+        "Q5_K" => RingGemv<Q5_KPlanes>.Kernel,
+        "Q6_K" => RingGemv<Q6_KPlanes>.Kernel,
+        "IQ4_NL" => RingGemv<IQ4_NLPlanes>.Kernel,
+        "IQ4_XS" => RingGemv<IQ4_XSPlanes>.Kernel,
+        "MXFP4" => RingGemv<MXFP4Planes>.Kernel,
         _ => throw new ArgumentException(layout),
     };
 

@@ -19,7 +19,7 @@ internal sealed record KernelRule(Delegate Kernel, int MostRegisters)
 /// <summary>Every kernel of the room, by name. A new kernel is a line here.</summary>
 internal static partial class KernelTable
 {
-    private const string WideLoad = @"ld\.global\.nc\.L1::no_allocate\.v4\.u32", ByteProduct = @"dp4a\.[su]32\.s32", SharedLoad = @"ld\.shared\.v4\.u32", Wide = @"ld\.global(\.nc)?\.v4";
+    private const string WideLoad = @"ld\.global\.nc\.L1::no_allocate\.v4\.u32", ByteProduct = @"dp4a\.[su]32\.s32", SharedLoad = @"ld\.shared\.v4\.u32", Wide = @"ld\.global\.v4";
 
     public static IReadOnlyDictionary<string, KernelRule> All { get; } = Collect();
 
@@ -51,7 +51,7 @@ internal static partial class KernelTable
         where T : unmanaged, IBlockFormat
     {
         all.Add($"Gemv {name} 1", new(TokenGemv<BlockRow<T>>.Kernel, 128) { Needs = [(WideLoad, 12 * loads), (ByteProduct, 64), (Wide, 8)] });
-        all.Add($"Ring {name}", new(RingGemv<BlockRow<T>>.Kernel, 128) { Needs = [(CopyLater, 5), (SharedLoad, 4 * loads), (ByteProduct, 32), (Wide, 4)] });
+        all.Add($"Ring {name}", new(RingGemv<T>.Kernel, 128) { Needs = [(CopyLater, 5), (SharedLoad, 4 * loads), (ByteProduct, 32), (Wide, 4)] });
         all.Add($"Gemv {name} 2", new(TokensGemv<BlockRow<T>, TwoTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 32), (Wide, 4)] });
         all.Add($"Gemv {name} 4", new(TokensGemv<BlockRow<T>, FourTokens>.Kernel, 128) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 64), (Wide, 8)] });
         all.Add($"Gemv {name} 8", new(TokensGemv<BlockRow<T>, EightTokens>.Kernel, 144) { Needs = [(WideLoad, 2 * loads), (ByteProduct, 128), (Wide, 16)] });
@@ -61,7 +61,6 @@ internal static partial class KernelTable
         where T : unmanaged, IFloatFormat
     {
         all.Add($"Gemv {name} 1", new(TokenGemv<FloatRow<T>>.FloatKernel, 80) { Needs = [(WideLoad, 12), (Wide, 4)] });
-        all.Add($"Ring {name}", new(RingGemv<FloatRow<T>>.Kernel, 128) { Needs = [(CopyLater, 4), (SharedLoad, 4)] });
         all.Add($"Gemv {name} 8", new(TokensGemv<FloatRow<T>, EightTokens>.Kernel, 128) { Needs = [(WideLoad, 2), (Wide, 8)] });
     }
 }

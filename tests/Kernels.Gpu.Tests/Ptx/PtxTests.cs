@@ -8,7 +8,7 @@ namespace Quern.Kernels.Gpu.Tests.Ptx;
 /// </summary>
 public sealed class PtxTests(ITestOutputHelper output)
 {
-    private static readonly string[] ReadWeights = ["Gemv", "Gemm", "Experts", "Embed", "Warpgroup"];
+    private static readonly string[] ReadWeights = ["Gemv", "Ring", "Gemm", "Experts", "Embed", "Warpgroup"];
 
     public static TheoryData<string> Kernels => [.. KernelTable.All.Keys];
 
@@ -29,7 +29,6 @@ public sealed class PtxTests(ITestOutputHelper output)
         Assert.Equal((1, 1), (PtxProbe.Count(ptx, @"griddepcontrol\.launch_dependents;"), PtxProbe.Count(ptx, @"griddepcontrol\.wait;")));
 
         // What other kernels write must not be read so: the assembler reads it early, before the kernel waits for them. Weights are.
-        Assert.Equal(0, PtxProbe.Count(ptx, @"\.nc\.(?!L1::no_allocate\.v4)"));
         if (!ReadWeights.Any(kind => name.StartsWith(kind, StringComparison.Ordinal))) Assert.Equal(0, PtxProbe.Count(ptx, @"\.nc\."));
         Assert.All(rule.Needs, need => Assert.True(PtxProbe.Count(ptx, need.Pattern) >= need.Least, $"{PtxProbe.Count(ptx, need.Pattern)} times {need.Pattern}, expected {need.Least}"));
     }
