@@ -17,13 +17,12 @@ public sealed unsafe partial class GpuBackend
     {
         Debug.Assert(k is > 0 and <= MostLargest && k <= x.Cols && x.Cols <= 1 << 24 && y.Cols > 2 * k, "as many as there are, and columns that are numbers in binary32");
         _largestOfParts ??= new GpuKernel<LargestArguments>(_device, SelectLargest.Parts);
-        _largestOfRows ??= new GpuKernel<LargestArguments>(_device, SelectLargest.Merge);
+        _largestOfRows ??= new GpuKernel<LargestArguments>(_device, SelectLargest.Rows);
         int length = Math.Max(SelectLargest.LeastPartLength, Groups(Groups(x.Cols, SelectLargest.MostParts), GpuDevice.WarpThreads) * GpuDevice.WarpThreads), parts = Groups(x.Cols, length);
-        long lists = (long)x.Rows * parts, bytes = lists * k * sizeof(ulong);
-        long place = _arena.Offset(_selected.Require(bytes + (lists * sizeof(float))));
-        LargestArguments arguments = new(Place(x), Place(y), k, length, parts, place, place + bytes);
+        long all = (long)x.Rows * parts, place = _arena.Offset(_selected.Require(all * (sizeof(ulong) + sizeof(float))));
+        LargestArguments arguments = new(Place(x), Place(y), k, length, parts, place, place + (all * sizeof(ulong)));
         int threads = Threads(ElementThreads);
         _largestOfParts.Run(_arena.Memory, arguments, Groups(parts, threads / GpuDevice.WarpThreads), x.Rows, threads);
-        _largestOfRows.Run(_arena.Memory, arguments, 1, x.Rows, Threads(Groups(parts, GpuDevice.WarpThreads) * GpuDevice.WarpThreads));
+        _largestOfRows.Run(_arena.Memory, arguments, 1, x.Rows, Threads(512));
     }
 }

@@ -26,8 +26,8 @@ internal static partial class KernelTable
         all.Add("Experts Q4_K", new(ExpertProducts<BlockRow<Q4_KPlanes>>.Kernel, 96) { Needs = [(WideLoad, 2), (ByteProduct, 16)] });
         all.Add("Experts MXFP4", new(ExpertProducts<BlockRow<MXFP4Planes>>.Kernel, 96) { Needs = [(WideLoad, 2), (ByteProduct, 16)] });
         all.Add("Experts F16", new(ExpertProducts<FloatRow<PlainF16>>.Kernel, 80) { Needs = [(WideLoad, 2)] });
-        all.Add("Largest parts", new(SelectLargest.Parts, 64) { Needs = [(@"vote\.sync\.ballot", 1)] });
-        all.Add("Largest", new(SelectLargest.Merge, 64) { Needs = [(@"vote\.sync\.ballot", 2)] });
+        all.Add("Largest parts", new(SelectLargest.Parts, 64));
+        all.Add("Largest", new(SelectLargest.Rows, 64) { Needs = [(@"atom\.(shared\.)?add", 1)] });
         all.Add("CombinePairs", new(CombinePairs.Kernel, 40));
         all.Add("ShiftRows", new(ShiftRows.Kernel, 48));
         all.Add("CausalConvolution", new(CausalConvolution.Kernel, 64));

@@ -5,7 +5,7 @@ using Quern.TestKit.Oracle;
 
 namespace Quern.Kernels.Gpu.Tests.Selection;
 
-/// <summary>The largest values as the kernels' PTX selects them, in sizes that the simulation is too slow for: several parts, lists of 64, lists of several warps.</summary>
+/// <summary>The largest values as the kernels' PTX selects them, in sizes that the simulation is too slow for: many parts, more values above the bound than have a place.</summary>
 public sealed unsafe class LargestOnMachineTests : DeviceTests
 {
     [Theory]
@@ -20,6 +20,8 @@ public sealed unsafe class LargestOnMachineTests : DeviceTests
     [InlineData("equal", 40, 170, 64, 3)]
     [InlineData("no number", 8, 64, 32, 2)]
     [InlineData("nothing", 5, 70, 32, 3)]
+    [InlineData("ascending", 7, 5000, 640, 4)]
+    [InlineData("equal", 3, 4500, 2208, 4)]
     public void SelectedAsASortWould(string kind, int k, int cols, int partLength, int warps)
     {
         const int Rows = 2;
@@ -40,10 +42,10 @@ public sealed unsafe class LargestOnMachineTests : DeviceTests
         using DeviceArena arena = new(device, 1 << 20);
         Tensor x = new(arena.Take(values.Length * sizeof(float), "x"), Rows, cols, cols), y = new(arena.Take(Rows * 129 * sizeof(float), "y"), Rows, 129, 129);
         arena.Write<float>(x.Address, values);
-        nint keys = arena.Take(Rows * parts * (long)k * sizeof(ulong), "keys"), sums = arena.Take(Rows * parts * sizeof(float), "sums");
+        nint keys = arena.Take(Rows * parts * (long)sizeof(ulong), "keys"), sums = arena.Take(Rows * parts * sizeof(float), "sums");
         LargestArguments arguments = new(arena.Tensor(x), arena.Tensor(y), k, partLength, parts, arena.Offset(keys), arena.Offset(sums));
         PtxMachine.Run(SelectLargest.Parts, arena, arguments, (parts + 1) / 2, Rows, 64);
-        PtxMachine.Run(SelectLargest.Merge, arena, arguments, 1, Rows, 32 * warps);
+        PtxMachine.Run(SelectLargest.Rows, arena, arguments, 1, Rows, 32 * warps);
         float[] got = new float[Rows * 129], expected = new float[Rows * 129];
         arena.Read<float>(y.Address, got);
         using OracleBackend oracle = new();
