@@ -42,7 +42,8 @@ internal sealed class WeightKernels
             device, EmbedBlocks<T>.Kernel, ExpertProducts<BlockRow<T>>.Kernel,
             (TokenGemv<BlockRow<T>>.Kernel, TokensGemv<BlockRow<T>, TwoTokens>.Kernel, TokensGemv<BlockRow<T>, FourTokens>.Kernel, TokensGemv<BlockRow<T>, EightTokens>.Kernel),
             (TensorGemm<BlockPanel<T>, Tokens32>.Kernel, TensorGemm<BlockPanel<T>, Tokens64>.Kernel, TensorGemm<BlockPanel<T>, Tokens128>.Kernel),
-            (WarpgroupGemm<BlockPanel<T>, Tokens64>.Kernel, WarpgroupGemm<BlockPanel<T>, Tokens128>.Kernel, WarpgroupGemm<BlockPanel<T>, Tokens256>.Kernel), default(BlockPanel<T>).Order) { Ring = new(device, RingGemv<T>.Kernel) };
+            (WarpgroupGemm<BlockPanel<T>, Tokens64>.Kernel, WarpgroupGemm<BlockPanel<T>, Tokens128>.Kernel, WarpgroupGemm<BlockPanel<T>, Tokens256>.Kernel), default(BlockPanel<T>).Order)
+        { Ring = new(device, RingGemv<T>.Kernel) };
 
     /// <summary>Those of a floating-point format.</summary>
     public static WeightKernels OfFloats<T>(GpuDevice device)
