@@ -32,7 +32,7 @@ public sealed class FlashPromptTests : DeviceTests
         arena.Write<float>(keys.Address, k);
         arena.Write<float>(values.Address, v);
         StoreArguments store = new(arena.Tensor(keys), arena.Tensor(values), cache.Keys(0), cache.Values(0), kvHeads, places);
-        PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, 2 * kvHeads * length / 32, slots, 32);
+        PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, 2 * kvHeads, slots, 32);
         batch.Clear();
         batch.Add(new int[tokens], depth, table);
         places = inputs.Require(batch);

@@ -64,10 +64,9 @@ public sealed class PagedAttentionTests : DeviceTests
             arena.Write<float>(stored.Address, from);
             // Keys and values alike.
             StoreArguments store = new(arena.Tensor(stored), arena.Tensor(stored), rows, rows, kvHeads, inputs.Require(batch));
-            int groups = 2 * kvHeads * ((rows.Length + 31) / 32);
-            if (type == KvType.F16) PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, groups, slots, 32);
-            else if (type == KvType.F32) PtxMachine.Run(StoreKv<KvF32, KvF32>.Kernel, arena, store, groups, slots, 32);
-            else PtxMachine.Run(StoreKv<KvQ8_0, KvQ8_0>.Kernel, arena, store, groups, slots, 32);
+            if (type == KvType.F16) PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, 2 * kvHeads, slots, 32);
+            else if (type == KvType.F32) PtxMachine.Run(StoreKv<KvF32, KvF32>.Kernel, arena, store, 2 * kvHeads, slots, 32);
+            else PtxMachine.Run(StoreKv<KvQ8_0, KvQ8_0>.Kernel, arena, store, 2 * kvHeads, slots, 32);
         }
 
         void Check(int time)
