@@ -14,6 +14,7 @@ public sealed unsafe partial class GpuBackend
     private DeviceScratch? _parts;
     private nint _counters;
     private int _counterCount;
+    private GpuKernel<AttentionArguments>? _attended;
 
     /// <inheritdoc/>
     public override KvCache CreateKvCache(KvLayout layout)
@@ -64,7 +65,8 @@ public sealed unsafe partial class GpuBackend
         int found = together << (3 + PagedAttention.LaneBits(pages.Keys(layer), values));
         AttentionArguments arguments = new(
             Place(queries), Place(y), pages.Keys(layer), values, places, kvHeads, options, Vectors(options, sets * batch.TokenCount, splits, found), splits);
-        AttentionOf(pages.Layout).Rows(together, pages.Keys(layer)).Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
+        _attended = AttentionOf(pages.Layout).Rows(together, pages.Keys(layer));
+        _attended.Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
     }
 
     // The options that few models have, and other lengths of heads, are left to the kernel of single rows; so are trees, and runs that leave a tile half empty.

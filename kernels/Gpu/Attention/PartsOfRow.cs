@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Algorithms;
+using Quern.Kernels.Gpu.MatMul;
 using Quern.Kernels.Gpu.Weights;
 
 namespace Quern.Kernels.Gpu.Attention;
@@ -154,7 +155,7 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
         memory.Floats[state + 4] = sums.Total;
     }
 
-    // Divides by the sum of all weights, and a sink's.
+    // Divides by the sum of all weights, and a sink's; where asked, quantises besides.
     private void Store(DeviceMemory memory, AttentionArguments a, int head, int place, float most, FourSums sums)
     {
         int col = (chunk * 8 * PagedAttention.WarpPieces) + place, count = a.Values.Length - col;
@@ -168,10 +169,12 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
 
         factor /= total;
         long y = a.Y.Row(Grid.IdxY) + ((long)(firstHead + head) * a.Values.Length) + col;
-        if (count > 0) memory.Floats[y] = sums.V0 * factor;
-        if (count > 1) memory.Floats[y + 1] = sums.V1 * factor;
-        if (count > 2) memory.Floats[y + 2] = sums.V2 * factor;
-        if (count > 3) memory.Floats[y + 3] = sums.V3 * factor;
+        float v0 = sums.V0 * factor, v1 = sums.V1 * factor, v2 = sums.V2 * factor, v3 = sums.V3 * factor;
+        if (count > 0) memory.Floats[y] = v0;
+        if (count > 1) memory.Floats[y + 1] = v1;
+        if (count > 2) memory.Floats[y + 2] = v2;
+        if (count > 3) memory.Floats[y + 3] = v3;
+        if (a.Bytes.Are != 0) QuantiseActivations.Four(memory, a.Bytes, ((long)Grid.IdxY * a.Y.Cols) + ((firstHead + head) * a.Values.Length) + col, v0, v1, v2, v3, count > 0);
     }
 
     /// <summary>Four neighbouring values of a head, and the sum of its weights.</summary>

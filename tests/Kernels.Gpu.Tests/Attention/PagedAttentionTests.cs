@@ -1,5 +1,6 @@
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Gpu.Attention;
+using Quern.Kernels.Gpu.MatMul;
 using Quern.Kernels.Gpu.Tests.Machine;
 
 namespace Quern.Kernels.Gpu.Tests.Attention;
@@ -56,6 +57,21 @@ public sealed class PagedAttentionTests : DeviceTests
             arena.Write<float>(y.Address, new float[heads * valueLength]);
             PtxMachine.Run(Kernel(type, keyLength > 256 ? 0 : together), arena, arguments, sets * splits, 1, 128);
             Check(time);
+        }
+
+        if (arguments.CanQuantise)
+        {
+            byte[] apart = Quantised(places => PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arguments.Y, places, 1, 0), heads * valueLength / 32, 1, 32));
+            Assert.Equal(apart, Quantised(places => PtxMachine.Run(Kernel(type, keyLength > 256 ? 0 : together), arena, arguments with { Bytes = places }, sets * splits, 1, 128)));
+        }
+
+        byte[] Quantised(Action<QuantisedPlaces> run)
+        {
+            byte[] bytes = new byte[heads * valueLength / 4 * 5];
+            nint place = arena.Take(bytes.Length, "bytes");
+            run(new QuantisedPlaces(arena.Offset(place), arena.Offset(place) + (heads * valueLength)));
+            arena.Read<byte>(place, bytes);
+            return bytes;
         }
 
         void Fill(float[] from, KvRows rows)

@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu;
+using Quern.Kernels.Cpu.Formats;
 
 namespace Quern.Kernels.Gpu.Tests.Graphs;
 
@@ -44,6 +45,56 @@ public sealed class SharedAttentionTests : DeviceTests
         Tensor Third(int i) => x.Columns(i * KvHeads * 32, KvHeads * 32);
     }
 
+    /// <summary>One part and several, heads that leave lanes without values, a set that is not full. Apart stay heads that are not whole blocks, and sets that are not whole warps.</summary>
+    [Theory]
+    [InlineData(4, 1, 32, 1, 40, 2)]
+    [InlineData(4, 2, 64, 2, 7, 2)]
+    [InlineData(2, 2, 96, 1, 70, 2)]
+    [InlineData(5, 1, 128, 1, 40, 2)]
+    [InlineData(8, 2, 20, 1, 40, 3)]
+    [InlineData(3, 1, 64, 1, 40, 3)]
+    [InlineData(1, 1, 32, 2, 40, 3)]
+    public void WhatAttentionMakesIsQuantisedInItsLaunch(int heads, int kvHeads, int length, int rows, int slots, int expected)
+    {
+        (float[] Attended, float[] Y, int Launches) apart = Attended(heads, kvHeads, length, rows, slots, null), shared = Attended(heads, kvHeads, length, rows, slots, new StandIn());
+        Assert.Equal(apart.Attended, shared.Attended);
+        Assert.Equal(apart.Y, shared.Y);
+        Assert.Equal(expected, shared.Launches);
+    }
+
+    [Fact]
+    public void WhatAttentionDidNotMakeIsQuantisedApart() => Assert.Equal(3, Attended(4, 1, 32, 1, 40, new StandIn(), ofQueries: true).Launches);
+
+    private unsafe (float[] Attended, float[] Y, int Launches) Attended(int heads, int kvHeads, int length, int rows, int slots, StandIn? driver, bool ofQueries = false)
+    {
+        const int Outputs = 8;
+        using GpuBackend backend = Open(driver, out GpuDevice device);
+        WeightFormat format = FormatTable.Find("Q8_0")!;
+        int width = heads * length;
+        byte[] blocks = new byte[format.Info.RowBytes(width) * Outputs];
+        format.Quantize(Values(Outputs * width), [], blocks);
+        WeightMatrix matrix;
+        fixed (byte* stored = blocks) matrix = backend.BindMatrix("w", format, 1, Outputs, width, (nint)stored);
+        using KvCache cache = backend.CreateKvCache(new KvLayout([new KvLayer(kvHeads, length, length)], KvType.F16, 4));
+        int[] table = [3, 1, 2];
+        byte[] page = new byte[cache.PageBytes];
+        float[] values = Values(page.Length / 2);
+        for (int i = 0; i < values.Length; i++) BitConverter.TryWriteBytes(page.AsSpan(2 * i), Float16.FromSingle(values[i]));
+        foreach (int number in table) cache.WritePage(number, page);
+        Batch batch = new(8);
+        batch.Add(new int[rows], slots - rows, table);
+        backend.BeginPass(batch);
+        Tensor queries = Random(backend, rows, width), attended = backend.Take(rows, width), y = backend.Take(rows, Outputs);
+        backend.Attention(queries, batch, 0, cache, new AttentionOptions(heads, 1 / MathF.Sqrt(length)), attended);
+        backend.MatMul(ofQueries ? queries : attended, matrix, null, y);
+        int launches = device.Steps?.Launches.Count ?? 0;
+        float[] found = new float[rows * width], product = new float[rows * Outputs];
+        backend.Read(attended, found);
+        backend.Read(y, product);
+        Assert.Contains(product, value => value != 0);
+        return (found, product, launches);
+    }
+
     private (byte[] Page, float[] Qkv, int Launches) Stored(KvType type, int length, int pairs, RopePairing pairing, int rows, StandIn? driver)
     {
         using GpuBackend backend = Open(driver, out GpuDevice device);
@@ -74,9 +125,14 @@ public sealed class SharedAttentionTests : DeviceTests
 
     private static Tensor Random(GpuBackend backend, int rows, int cols)
     {
-        Random random = new(cols);
         Tensor x = backend.Take(rows, cols);
-        backend.Write([.. Enumerable.Range(0, rows * cols).Select(_ => random.NextSingle() - 0.5f)], x);
+        backend.Write(Values(rows * cols), x);
         return x;
+    }
+
+    private static float[] Values(int count)
+    {
+        Random random = new(count);
+        return [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
     }
 }
