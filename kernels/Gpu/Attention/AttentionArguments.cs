@@ -58,15 +58,8 @@ internal readonly struct AttentionArguments(
     /// <summary>Where y goes in bytes besides: <see cref="CanQuantise"/>.</summary>
     public QuantisedPlaces Bytes { get; init; }
 
-    /// <summary>Whether blocks of 32 values of y lie in one head each, and every warp of <see cref="PartsOfRow"/> has whole ones with all its lanes.</summary>
-    public bool CanQuantise
-    {
-        get
-        {
-            int together = PagedAttention.HeadsTogether(GroupHeads, Keys), width = 8 << LaneBits;
-            return Values.Length % 32 == 0 && Y.Cols == Heads * Values.Length && (width % 128 == 0 || (GroupHeads % together == 0 && together * width % 128 == 0));
-        }
-    }
+    /// <summary>Whether blocks of 32 values of y lie in one head each.</summary>
+    public bool CanQuantise => Values.Length % 32 == 0 && Y.Cols == Heads * Values.Length;
 
     /// <summary>First slot that a row sees, or in a tree the first position.</summary>
     public int First(RowPlace row)
