@@ -130,7 +130,7 @@ public sealed class PagedAttentionTests : DeviceTests
         where T : unmanaged, IKvFormat => together switch
         {
             0 => PagedAttention<T, T, LongHeads>.WideKernel,
-            1 => PagedAttention<T, T, OneHead>.Kernel,
+            1 => PagedAttention<T, T, OneHead>.OneKernel,
             2 => PagedAttention<T, T, TwoHeads>.Kernel,
             _ => PagedAttention<T, T, FourHeads>.Kernel,
         };
