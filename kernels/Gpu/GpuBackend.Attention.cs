@@ -1,18 +1,20 @@
 using System.Numerics;
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Gpu.Attention;
+using Quern.Kernels.Gpu.Ops;
 
 namespace Quern.Kernels.Gpu;
 
 /// <summary>Keys, values and attention.</summary>
 public sealed unsafe partial class GpuBackend
 {
-    private const int StoreWarps = 4, GroupsOfProcessor = 4;
+    private const int GroupsOfProcessor = 4;
     private readonly Dictionary<(KvType Keys, KvType Values), AttentionKernels> _attention = [];
     private readonly Dictionary<(int Heads, float MaxBias), nint> _slopes = [];
     private DeviceScratch? _parts;
     private nint _counters;
     private int _counterCount;
+    private GpuKernel<AttentionArguments>? _attended;
 
     /// <inheritdoc/>
     public override KvCache CreateKvCache(KvLayout layout)
@@ -26,11 +28,20 @@ public sealed unsafe partial class GpuBackend
     {
         GpuKvCache pages = (GpuKvCache)cache;
         InputPlaces places = _inputs.Require(batch);
-        int heads = pages.Layout.Layers[layer].Heads, warps = Threads(StoreWarps * GpuDevice.WarpThreads) / GpuDevice.WarpThreads;
         KvRows keyRows = pages.Keys(layer), valueRows = pages.Values(layer);
-        AttentionOf(pages.Layout).Store.Run(
-            _arena.Memory, new StoreArguments(Place(keys), Place(values), keyRows, valueRows, heads, places),
-            Groups(heads * (Groups(keyRows.Length, 32) + Groups(valueRows.Length, 32)), warps), batch.TokenCount, warps * GpuDevice.WarpThreads);
+        int rows = batch.TokenCount, heads = pages.Layout.Layers[layer].Heads, groups = 2 * heads;
+        int threads = Threads(GpuDevice.WarpThreads * Groups(Math.Max(keyRows.Length, valueRows.Length), GpuDevice.WarpThreads));
+        StoreArguments arguments = new(Place(keys), Place(values), keyRows, valueRows, heads, places);
+        if (_rope is not null && _rope.TryLast(rows, out RopeArguments turn, out _) && turn.More.Is(arguments.Keys) && turn.HeadLength == keyRows.Length
+            && turn.X.IsApart(arguments.Values, rows) && turn.More.IsApart(arguments.Values, rows))
+        {
+            // Keys are stored in the launch that turns them.
+            _rope.TakeBack();
+            groups += Groups(Groups(turn.X.Cols, turn.HeadLength) * turn.Pairs, threads);
+            arguments = arguments with { Turn = turn with { More = default } };
+        }
+
+        AttentionOf(pages.Layout).Store.Run(_arena.Memory, arguments, groups, rows, threads);
     }
 
     /// <inheritdoc/>
@@ -54,7 +65,8 @@ public sealed unsafe partial class GpuBackend
         int found = together << (3 + PagedAttention.LaneBits(pages.Keys(layer), values));
         AttentionArguments arguments = new(
             Place(queries), Place(y), pages.Keys(layer), values, places, kvHeads, options, Vectors(options, sets * batch.TokenCount, splits, found), splits);
-        AttentionOf(pages.Layout).Rows(together, pages.Keys(layer)).Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
+        _attended = AttentionOf(pages.Layout).Rows(together, pages.Keys(layer));
+        _attended.Run(_arena.Memory, arguments, sets * splits, batch.TokenCount, warps * GpuDevice.WarpThreads);
     }
 
     // The options that few models have, and other lengths of heads, are left to the kernel of single rows; so are trees, and runs that leave a tile half empty.

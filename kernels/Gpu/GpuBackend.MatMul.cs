@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu;
+using Quern.Kernels.Gpu.Attention;
 using Quern.Kernels.Gpu.MatMul;
 using Quern.Kernels.Gpu.Ops;
 using Quern.Kernels.Gpu.Weights;
@@ -125,6 +126,13 @@ public sealed unsafe partial class GpuBackend
         {
             _elementwise.TakeBack();
             _elementwise.Run(_arena.Memory, made with { Bytes = places }, groups, rows, Threads(ElementThreads));
+            return;
+        }
+
+        if (heads == 1 && _attended is not null && _attended.TryLast(rows, out AttentionArguments attended, out groups) && attended.Y.Is(x) && attended.Bytes.Are == 0 && attended.CanQuantise)
+        {
+            _attended.TakeBack();
+            _attended.Run(_arena.Memory, attended with { Bytes = places }, groups, rows, Threads(PagedAttention.Warps * GpuDevice.WarpThreads));
             return;
         }
 

@@ -1,4 +1,5 @@
 using Quern.Kernels.Cpu;
+using Quern.Kernels.Gpu.MatMul;
 
 namespace Quern.Kernels.Gpu.Attention;
 
@@ -53,6 +54,12 @@ internal readonly struct AttentionArguments(
 
     /// <summary>Query heads of a head of keys and values.</summary>
     public readonly int GroupHeads = options.Heads / kvHeads;
+
+    /// <summary>Where y goes in bytes besides: <see cref="CanQuantise"/>.</summary>
+    public QuantisedPlaces Bytes { get; init; }
+
+    /// <summary>Whether blocks of 32 values of y lie in one head each.</summary>
+    public bool CanQuantise => Values.Length % 32 == 0 && Y.Cols == Heads * Values.Length;
 
     /// <summary>First slot that a row sees, or in a tree the first position.</summary>
     public int First(RowPlace row)

@@ -40,7 +40,7 @@ internal sealed class AttentionKernels<TKeys, TValues>(GpuDevice device) : Atten
     where TKeys : unmanaged, IKvFormat
     where TValues : unmanaged, IKvFormat
 {
-    private readonly GpuKernel<AttentionArguments> _one = new(device, IsWide ? PagedAttention<TKeys, TValues, OneHead>.WideKernel : PagedAttention<TKeys, TValues, OneHead>.Kernel);
+    private readonly GpuKernel<AttentionArguments> _one = new(device, IsWide ? PagedAttention<TKeys, TValues, OneHead>.WideKernel : PagedAttention<TKeys, TValues, OneHead>.OneKernel);
     private readonly GpuKernel<AttentionArguments> _two = new(device, IsWide ? PagedAttention<TKeys, TValues, TwoHeads>.WideKernel : PagedAttention<TKeys, TValues, TwoHeads>.Kernel);
     private readonly GpuKernel<AttentionArguments> _four = new(device, IsWide ? PagedAttention<TKeys, TValues, FourHeads>.WideKernel : PagedAttention<TKeys, TValues, FourHeads>.Kernel);
     private readonly GpuKernel<AttentionArguments> _long = new(device, PagedAttention<TKeys, TValues, LongHeads>.WideKernel);

@@ -25,6 +25,12 @@ internal static class PagedAttention<TKeys, TValues, THeads>
     [MostRegisters(128)]
     public static void Kernel(DeviceMemory memory, AttentionArguments a) => Run(memory, a);
 
+    /// <summary>The same of single heads, whose groups a multiprocessor can have five of.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="a">Queries, cache, options, destination.</param>
+    [MostRegisters(96)]
+    public static void OneKernel(DeviceMemory memory, AttentionArguments a) => Run(memory, a);
+
     /// <summary>The same of what needs more registers: long keys, and values of binary32.</summary>
     /// <param name="memory">The arena.</param>
     /// <param name="a">Queries, cache, options, destination.</param>

@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Algorithms;
+using Quern.Kernels.Gpu.MatMul;
 using Quern.Kernels.Gpu.Weights;
 
 namespace Quern.Kernels.Gpu.Attention;
@@ -40,6 +41,8 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
     {
         ArrayView<float> states = SharedMemory.Allocate<float>(StateLength * MostSplits), shares = SharedMemory.Allocate<float>(4 * MostSplits), most = SharedMemory.Allocate<float>(4);
         int wide = 1 << a.LaneBits, width = 8 * wide, apart = Group.DimX + Gap, own = Group.IdxX, count = Group.DimX >> a.LaneBits;
+        // Warps have all their lanes where blocks are quantised: those behind the last values have these again.
+        int all = heads * width, whole = (all + 127) & -128;
         Group.Barrier();
         Put(s0.Sum, found, own, apart);
         if (together > 1) Put(s1.Sum, found, own + (8 * apart), apart);
@@ -55,9 +58,9 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
         Group.Barrier();
         Share(states, shares, most, count);
         Group.Barrier();
-        for (int i = 4 * own; i < heads * width; i += 4 * Group.DimX)
+        for (int value = 4 * own; value < whole; value += 4 * Group.DimX)
         {
-            int head = i >> (a.LaneBits + 3), place = (((8 * head) + (i & 4)) * apart) + ((i >> 3) & (wide - 1));
+            int i = IntrinsicMath.Min(value, all - 4), head = i >> (a.LaneBits + 3), place = (((8 * head) + (i & 4)) * apart) + ((i >> 3) & (wide - 1));
             FourSums sums = default;
             for (int part = 0; part < count; part += 2)
             {
@@ -71,7 +74,7 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
                 sums.V3 += (share * found[at + (3 * apart)]) + (nextShare * found[after + (3 * apart)]);
             }
 
-            if (a.Splits == 1) Store(memory, a, head, i & (width - 1), most[head], sums);
+            if (a.Splits == 1) Store(memory, a, head, i & (width - 1), most[head], sums, value < all);
             else Keep(memory, a, head, i, width, most[head], sums);
         }
 
@@ -94,9 +97,9 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
         Group.Barrier();
         ArrayView<Uint4> parts = memory.Bytes.Cast<Uint4>();
         long first = (a.Parts >> 4) + (number * a.Splits * (together * width / 4)), each = together * width / 4;
-        for (int i = 4 * own; i < heads * width; i += 4 * Group.DimX)
+        for (int value = 4 * own; value < whole; value += 4 * Group.DimX)
         {
-            int head = i >> (a.LaneBits + 3), end = a.Splits - 1;
+            int i = IntrinsicMath.Min(value, all - 4), head = i >> (a.LaneBits + 3), end = a.Splits - 1;
             long place = first + (i >> 2);
             FourSums sums = default;
             for (int part = 0; part < a.Splits; part += Unrolled)
@@ -116,7 +119,7 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
                 sums.Add(shares[share + 28], p7, states[(IntrinsicMath.Min(part + 7, end) * StateLength) + 4 + head]);
             }
 
-            Store(memory, a, head, i & (width - 1), most[head], sums);
+            Store(memory, a, head, i & (width - 1), most[head], sums, value < all);
         }
     }
 
@@ -154,8 +157,8 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
         memory.Floats[state + 4] = sums.Total;
     }
 
-    // Divides by the sum of all weights, and a sink's.
-    private void Store(DeviceMemory memory, AttentionArguments a, int head, int place, float most, FourSums sums)
+    // Divides by the sum of all weights, and a sink's; where asked, quantises besides.
+    private void Store(DeviceMemory memory, AttentionArguments a, int head, int place, float most, FourSums sums, bool isOwn)
     {
         int col = (chunk * 8 * PagedAttention.WarpPieces) + place, count = a.Values.Length - col;
         float factor = 1f, total = sums.Total;
@@ -168,10 +171,12 @@ internal readonly struct PartsOfRow(int firstHead, int heads, int together, int 
 
         factor /= total;
         long y = a.Y.Row(Grid.IdxY) + ((long)(firstHead + head) * a.Values.Length) + col;
-        if (count > 0) memory.Floats[y] = sums.V0 * factor;
-        if (count > 1) memory.Floats[y + 1] = sums.V1 * factor;
-        if (count > 2) memory.Floats[y + 2] = sums.V2 * factor;
-        if (count > 3) memory.Floats[y + 3] = sums.V3 * factor;
+        float v0 = sums.V0 * factor, v1 = sums.V1 * factor, v2 = sums.V2 * factor, v3 = sums.V3 * factor;
+        if (count > 0) memory.Floats[y] = v0;
+        if (count > 1) memory.Floats[y + 1] = v1;
+        if (count > 2) memory.Floats[y + 2] = v2;
+        if (count > 3) memory.Floats[y + 3] = v3;
+        if (a.Bytes.Are != 0) QuantiseActivations.Four(memory, a.Bytes, ((long)Grid.IdxY * a.Y.Cols) + ((firstHead + head) * a.Values.Length) + col, v0, v1, v2, v3, count > 0 && isOwn);
     }
 
     /// <summary>Four neighbouring values of a head, and the sum of its weights.</summary>

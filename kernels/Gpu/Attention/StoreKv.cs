@@ -1,5 +1,6 @@
 using ILGPU;
 using Quern.Kernels.Cpu;
+using Quern.Kernels.Gpu.Ops;
 
 namespace Quern.Kernels.Gpu.Attention;
 
@@ -12,6 +13,9 @@ internal readonly struct StoreArguments(DeviceTensor keys, DeviceTensor values, 
     public readonly KvRows ValueRows = valueRows;
     public readonly int Heads = heads;
     public readonly BatchPlaces Batch = new(batch);
+
+    /// <summary>How the keys are turned before, and a tensor that is turned besides, or nothing.</summary>
+    public RopeArguments Turn { get; init; }
 }
 
 /// <summary>Where kernels find a batch: byte offsets of <see cref="InputPlaces"/>.</summary>
@@ -61,7 +65,10 @@ internal readonly struct RowPlace(int slot, int prefix, int tree, ulong seen, lo
     }
 }
 
-/// <summary>Stores the keys and values of a batch. A warp stores 32 values of a head. Grid: (blocks of 32 of all heads, of keys and then of values, over warps; rows).</summary>
+/// <summary>
+/// Stores the keys and values of a batch; where asked, keys are turned first, in place, and queries besides. A group has a head, its warps 32 values each.
+/// Grid: (heads of keys, heads of values, pairs of queries over threads; rows).
+/// </summary>
 internal static class StoreKv<TKeys, TValues>
     where TKeys : unmanaged, IKvFormat
     where TValues : unmanaged, IKvFormat
@@ -70,19 +77,35 @@ internal static class StoreKv<TKeys, TValues>
     /// <param name="a">Keys, values and where to.</param>
     public static void Kernel(DeviceMemory memory, StoreArguments a)
     {
-        int item = (Grid.IdxX * (Group.DimX >> 5)) + (Group.IdxX >> 5), keys = a.Heads * ((a.KeyRows.Length + 31) >> 5);
-        if (item < keys) Store<TKeys>(memory, a, a.Keys, a.KeyRows, item);
-        else Store<TValues>(memory, a, a.Values, a.ValueRows, item - keys);
+        int head = Grid.IdxX;
+        if (head >= 2 * a.Heads)
+        {
+            Rope.Item(memory, a.Turn, ((head - (2 * a.Heads)) * Group.DimX) + Group.IdxX);
+            return;
+        }
+
+        RowPlace row = RowPlace.Of(memory, a.Batch, Grid.IdxY);
+        int page = memory.Ints[row.Table + (row.Slot / KvLayout.PageTokens)], token = row.Slot % KvLayout.PageTokens;
+        if (head < a.Heads)
+        {
+            for (int pair = Group.IdxX; pair < a.Turn.Pairs; pair += Group.DimX) Rope.Pair(memory, a.Turn, a.Keys, head, pair);
+            Group.Barrier();
+            Store<TKeys>(memory, a.Keys, a.KeyRows, head, page, token);
+        }
+        else
+        {
+            Store<TValues>(memory, a.Values, a.ValueRows, head - a.Heads, page, token);
+        }
     }
 
-    private static void Store<T>(DeviceMemory memory, StoreArguments a, DeviceTensor x, KvRows rows, int item)
+    private static void Store<T>(DeviceMemory memory, DeviceTensor x, KvRows rows, int head, int page, int token)
         where T : unmanaged, IKvFormat
     {
-        int blocks = (rows.Length + 31) >> 5, head = item / blocks, block = item - (head * blocks);
-        if (head >= a.Heads) return;
-        RowPlace row = RowPlace.Of(memory, a.Batch, Grid.IdxY);
-        int page = memory.Ints[row.Table + (row.Slot / KvLayout.PageTokens)], col = (32 * block) + (Group.IdxX & 31);
-        float value = col < rows.Length ? memory.Floats[x.Row(Grid.IdxY) + ((long)head * rows.Length) + col] : 0f;
-        default(T).Store(memory, rows, rows.Head(page, head), row.Slot % KvLayout.PageTokens, block, value);
+        for (int block = Group.IdxX >> 5; 32 * block < rows.Length; block += Group.DimX >> 5)
+        {
+            int col = (32 * block) + (Group.IdxX & 31);
+            float value = col < rows.Length ? memory.Floats[x.Row(Grid.IdxY) + ((long)head * rows.Length) + col] : 0f;
+            default(T).Store(memory, rows, rows.Head(page, head), token, block, value);
+        }
     }
 }

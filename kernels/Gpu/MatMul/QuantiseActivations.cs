@@ -64,22 +64,30 @@ internal static class QuantiseActivations
         memory.Ints[(places.Scales >> 2) + (block * 2) + 1] = (sum & 0xffff) | (other << 16);
     }
 
-    /// <summary>Quantises four values of each lane, a block those of eight lanes; all lanes take part, and those that are not there write nothing.</summary>
-    public static void Eighth(DeviceMemory memory, QuantisedPlaces places, long block, bool isThere, Four v)
+    /// <summary>The same of four neighbouring values a lane, eight lanes a block; all lanes of the warp take part.</summary>
+    /// <param name="memory">The arena.</param>
+    /// <param name="places">Where to.</param>
+    /// <param name="first">Which value of all the first one is.</param>
+    /// <param name="v0">The first one.</param>
+    /// <param name="v1">The second one.</param>
+    /// <param name="v2">The third one.</param>
+    /// <param name="v3">The fourth one.</param>
+    /// <param name="are">Whether the block is written.</param>
+    public static void Four(DeviceMemory memory, QuantisedPlaces places, long first, float v0, float v1, float v2, float v3, bool are)
     {
-        float most = IntrinsicMath.Max(IntrinsicMath.Max(IntrinsicMath.Abs(v.X), IntrinsicMath.Abs(v.Y)), IntrinsicMath.Max(IntrinsicMath.Abs(v.Z), IntrinsicMath.Abs(v.W)));
+        float most = IntrinsicMath.Max(IntrinsicMath.Max(IntrinsicMath.Abs(v0), IntrinsicMath.Abs(v1)), IntrinsicMath.Max(IntrinsicMath.Abs(v2), IntrinsicMath.Abs(v3)));
         most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 4));
         most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 2));
         most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 1));
         float scale = most / 127f, inverse = most > 0 ? 127f / most : 0f;
-        int x = Lane.Round(v.X * inverse), y = Lane.Round(v.Y * inverse), z = Lane.Round(v.Z * inverse), w = Lane.Round(v.W * inverse), sum = x + y + z + w;
+        int q0 = Lane.Round(v0 * inverse), q1 = Lane.Round(v1 * inverse), q2 = Lane.Round(v2 * inverse), q3 = Lane.Round(v3 * inverse), sum = q0 + q1 + q2 + q3;
         sum += Warp.ShuffleXor(sum, 2);
         sum += Warp.ShuffleXor(sum, 1);
-        int other = Warp.ShuffleXor(sum, 4), eighth = Group.IdxX & 7;
-        if (!isThere) return;
-        memory.Ints[(places.Quants >> 2) + (block * 8) + eighth] = (x & 255) | ((y & 255) << 8) | ((z & 255) << 16) | (w << 24);
-        if (eighth != 0) return;
-        memory.Floats[(places.Scales >> 2) + (block * 2)] = scale;
-        memory.Ints[(places.Scales >> 2) + (block * 2) + 1] = (sum & 0xffff) | (other << 16);
+        int other = Warp.ShuffleXor(sum, 4);
+        if (!are) return;
+        memory.Ints[(places.Quants + first) >> 2] = (q0 & 255) | ((q1 & 255) << 8) | ((q2 & 255) << 16) | (q3 << 24);
+        if ((Group.IdxX & 7) != 0) return;
+        memory.Floats[(places.Scales + (first >> 2)) >> 2] = scale;
+        memory.Ints[((places.Scales + (first >> 2)) >> 2) + 1] = (sum & 0xffff) | (other << 16);
     }
 }

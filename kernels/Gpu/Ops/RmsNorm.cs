@@ -118,6 +118,6 @@ internal static class RmsNorm
     {
         Four y = new() { X = x.X * scale * gain.X, Y = x.Y * scale * gain.Y, Z = x.Z * scale * gain.Z, W = x.W * scale * gain.W };
         Four.Store(memory, Place(a, a.Y), i, a.Length, y);
-        if (a.Bytes.Are != 0) QuantiseActivations.Eighth(memory, a.Bytes, ((((long)Grid.IdxY * a.Y.Cols) + ((long)Grid.IdxX * a.Length)) >> 5) + (i >> 5), i < a.Length, y);
+        if (a.Bytes.Are != 0) QuantiseActivations.Four(memory, a.Bytes, ((long)Grid.IdxY * a.Y.Cols) + ((long)Grid.IdxX * a.Length) + i, y.X, y.Y, y.Z, y.W, i < a.Length);
     }
 }

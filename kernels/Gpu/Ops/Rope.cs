@@ -54,12 +54,19 @@ internal static class Rope
     }
 
     /// <summary>Turns the pairs of every head in place, of one tensor or two. Grid: (heads × pairs over threads, rows).</summary>
-    public static void Turn(DeviceMemory memory, RopeArguments a)
+    public static void Turn(DeviceMemory memory, RopeArguments a) => Item(memory, a, (Grid.IdxX * Group.DimX) + Group.IdxX);
+
+    /// <summary>Turns one pair of the tensor, or behind its heads of the other one.</summary>
+    public static void Item(DeviceMemory memory, RopeArguments a, int item)
     {
-        int item = (Grid.IdxX * Group.DimX) + Group.IdxX, head = item / a.Pairs, pair = item - (head * a.Pairs), heads = (a.X.Cols + a.HeadLength - 1) / a.HeadLength;
+        int head = item / a.Pairs, heads = (a.X.Cols + a.HeadLength - 1) / a.HeadLength;
         bool isMore = head >= heads;
-        DeviceTensor x = isMore ? a.More : a.X;
-        if (isMore) head -= heads;
+        Pair(memory, a, isMore ? a.More : a.X, isMore ? head - heads : head, item - (head * a.Pairs));
+    }
+
+    /// <summary>Turns one pair of a head, where there is such a head.</summary>
+    public static void Pair(DeviceMemory memory, RopeArguments a, DeviceTensor x, int head, int pair)
+    {
         int first = (head * a.HeadLength) + (a.Interleaved != 0 ? 2 * pair : pair), second = a.Interleaved != 0 ? first + 1 : first + a.Pairs;
         if (head * a.HeadLength >= x.Cols) return;
         ArrayView<float> floats = memory.Floats;

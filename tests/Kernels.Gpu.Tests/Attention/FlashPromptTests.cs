@@ -32,7 +32,7 @@ public sealed class FlashPromptTests : DeviceTests
         arena.Write<float>(keys.Address, k);
         arena.Write<float>(values.Address, v);
         StoreArguments store = new(arena.Tensor(keys), arena.Tensor(values), cache.Keys(0), cache.Values(0), kvHeads, places);
-        PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, 2 * kvHeads * length / 32, slots, 32);
+        PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, 2 * kvHeads, slots, 32);
         batch.Clear();
         batch.Add(new int[tokens], depth, table);
         places = inputs.Require(batch);
@@ -51,7 +51,7 @@ public sealed class FlashPromptTests : DeviceTests
         Check(found, (token, head) => Row(q, k, v, token, head, length, heads, kvHeads, depth, options, hasSinks ? sinks[head] : double.NegativeInfinity), tokens, heads, length, 3e-3);
 
         // The kernel of single rows, four warps that share a row's pages.
-        if (heads == kvHeads) PtxMachine.Run(PagedAttention<KvF16, KvF16, OneHead>.Kernel, arena, arguments, kvHeads, tokens, 128);
+        if (heads == kvHeads) PtxMachine.Run(PagedAttention<KvF16, KvF16, OneHead>.OneKernel, arena, arguments, kvHeads, tokens, 128);
         else PtxMachine.Run(PagedAttention<KvF16, KvF16, TwoHeads>.Kernel, arena, arguments, kvHeads, tokens, 128);
         arena.Read<float>(y.Address, alone);
         Check(alone, (token, head) => Row(q, k, v, token, head, length, heads, kvHeads, depth, options, hasSinks ? sinks[head] : double.NegativeInfinity), tokens, heads, length, 2e-3);

@@ -1,5 +1,6 @@
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Gpu.Attention;
+using Quern.Kernels.Gpu.MatMul;
 using Quern.Kernels.Gpu.Tests.Machine;
 
 namespace Quern.Kernels.Gpu.Tests.Attention;
@@ -58,16 +59,30 @@ public sealed class PagedAttentionTests : DeviceTests
             Check(time);
         }
 
+        if (arguments.CanQuantise)
+        {
+            byte[] apart = Quantised(places => PtxMachine.Run(QuantiseActivations.Kernel, arena, new QuantiseArguments(arguments.Y, places, 1, 0), heads * valueLength / 32, 1, 32));
+            Assert.Equal(apart, Quantised(places => PtxMachine.Run(Kernel(type, keyLength > 256 ? 0 : together), arena, arguments with { Bytes = places }, sets * splits, 1, 128)));
+        }
+
+        byte[] Quantised(Action<QuantisedPlaces> run)
+        {
+            byte[] bytes = new byte[heads * valueLength / 4 * 5];
+            nint place = arena.Take(bytes.Length, "bytes");
+            run(new QuantisedPlaces(arena.Offset(place), arena.Offset(place) + (heads * valueLength)));
+            arena.Read<byte>(place, bytes);
+            return bytes;
+        }
+
         void Fill(float[] from, KvRows rows)
         {
             Tensor stored = new(arena.Take(from.Length * sizeof(float), "kv"), slots, kvHeads * rows.Length, kvHeads * rows.Length);
             arena.Write<float>(stored.Address, from);
             // Keys and values alike.
             StoreArguments store = new(arena.Tensor(stored), arena.Tensor(stored), rows, rows, kvHeads, inputs.Require(batch));
-            int groups = 2 * kvHeads * ((rows.Length + 31) / 32);
-            if (type == KvType.F16) PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, groups, slots, 32);
-            else if (type == KvType.F32) PtxMachine.Run(StoreKv<KvF32, KvF32>.Kernel, arena, store, groups, slots, 32);
-            else PtxMachine.Run(StoreKv<KvQ8_0, KvQ8_0>.Kernel, arena, store, groups, slots, 32);
+            if (type == KvType.F16) PtxMachine.Run(StoreKv<KvF16, KvF16>.Kernel, arena, store, 2 * kvHeads, slots, 32);
+            else if (type == KvType.F32) PtxMachine.Run(StoreKv<KvF32, KvF32>.Kernel, arena, store, 2 * kvHeads, slots, 32);
+            else PtxMachine.Run(StoreKv<KvQ8_0, KvQ8_0>.Kernel, arena, store, 2 * kvHeads, slots, 32);
         }
 
         void Check(int time)
@@ -115,7 +130,7 @@ public sealed class PagedAttentionTests : DeviceTests
         where T : unmanaged, IKvFormat => together switch
         {
             0 => PagedAttention<T, T, LongHeads>.WideKernel,
-            1 => PagedAttention<T, T, OneHead>.Kernel,
+            1 => PagedAttention<T, T, OneHead>.OneKernel,
             2 => PagedAttention<T, T, TwoHeads>.Kernel,
             _ => PagedAttention<T, T, FourHeads>.Kernel,
         };

@@ -57,7 +57,7 @@ internal static partial class KernelTable
         all.Add($"StoreKv {name}", new(StoreKv<T, T>.Kernel, 48));
         all.Add($"Prompt {name} 128", new(FlashPrompt<T, T, Head128>.Kernel, 168) { Needs = [(Mma, 64), (LoadMatrix, 40)] });
         all.Add($"Prompt {name} 64", new(FlashPrompt<T, T, Head64>.Kernel, 168) { Needs = [(Mma, 32), (LoadMatrix, 20)] });
-        all.Add($"Attention {name} 1", name == "F32" ? new(PagedAttention<T, T, OneHead>.WideKernel, 192) : new(PagedAttention<T, T, OneHead>.Kernel, 128));
+        all.Add($"Attention {name} 1", name == "F32" ? new(PagedAttention<T, T, OneHead>.WideKernel, 192) : new(PagedAttention<T, T, OneHead>.OneKernel, 96));
         all.Add($"Attention {name} 2", name == "F32" ? new(PagedAttention<T, T, TwoHeads>.WideKernel, 192) : new(PagedAttention<T, T, TwoHeads>.Kernel, 128));
         all.Add($"Attention {name} 4", name == "F32" ? new(PagedAttention<T, T, FourHeads>.WideKernel, 192) : new(PagedAttention<T, T, FourHeads>.Kernel, 128));
         all.Add($"Attention {name} long", new(PagedAttention<T, T, LongHeads>.WideKernel, 240));
