@@ -121,11 +121,11 @@ internal static class RingGemv<T>
             GemvActivations x0 = row.Read(memory, x, first + lane, 0), x1 = row.Read(memory, x, first + lane, 1);
             SliceRow r0 = At(ring + stage, 0), r1 = At(ring + stage, 1);
             stage = RingGemv.Next(default(T).Planes, stage);
-            Add(ref s0, ref s1, row, default(T).Read(r0, lane), default(T).Read(r1, lane), x0, first + lane < pieces);
-            Add(ref s0, ref s1, row, default(T).Read(r0, lane + 32), default(T).Read(r1, lane + 32), x1, first + lane + 32 < pieces);
+            TokenGemv.Add(ref s0, ref s1, row, default(T).Read(r0, lane), default(T).Read(r1, lane), x0, first + lane < pieces);
+            TokenGemv.Add(ref s0, ref s1, row, default(T).Read(r0, lane + 32), default(T).Read(r1, lane + 32), x1, first + lane + 32 < pieces);
             first += RingGemv.Slice;
             if (first < pieces) continue;
-            Store(memory, a.Find(unit, TokensGemv.Rows), lane, s0, s1);
+            TokenGemv.Store(memory, a.Find(unit, TokensGemv.Rows), lane, s0, s1);
             unit += warps;
             (s0, s1, first) = (0, 0, 0);
         }
@@ -230,28 +230,5 @@ internal static class RingGemv<T>
             Scales = stage + 2048 + (uint)((2 * planes.High) + (row * planes.Scales)),
             Super = stage + 2048 + (uint)((2 * (planes.High + planes.Scales)) + (row * planes.Super)),
         };
-    }
-
-    // A piece of both rows, if they have it. It is multiplied all the same: with branches between them products would not be mixed.
-    private static void Add(ref float s0, ref float s1, BlockRow<T> row, RawBlock w0, RawBlock w1, GemvActivations x, bool isPiece)
-    {
-        float first = row.Dot(w0, x), second = row.Dot(w1, x), factor = row.Factor(x);
-        s0 = isPiece ? s0 + (factor * first) : s0;
-        s1 = isPiece ? s1 + (factor * second) : s1;
-    }
-
-    // Half of the lanes go on with one row each: lane 0 writes the first and lane 16 the second.
-    private static void Store(DeviceMemory memory, GemvPlace place, int lane, float s0, float s1)
-    {
-        bool isUpper = (lane & 16) != 0;
-        float sum = (isUpper ? s1 : s0) + Warp.ShuffleXor(isUpper ? s0 : s1, 16);
-        sum += Warp.ShuffleXor(sum, 8);
-        sum += Warp.ShuffleXor(sum, 4);
-        sum += Warp.ShuffleXor(sum, 2);
-        sum += Warp.ShuffleXor(sum, 1);
-        int mine = place.Row + (lane >> 4);
-        if ((lane & 15) != 0 || mine >= place.Part.Weights.Rows) return;
-        if (place.Part.Bias >= 0) sum += memory.Floats[(place.Part.Bias >> 2) + mine];
-        memory.Floats[place.Part.Y.Row(0) + mine] = sum;
     }
 }

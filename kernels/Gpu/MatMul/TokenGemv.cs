@@ -3,6 +3,34 @@ using Quern.Kernels.Gpu.Weights;
 
 namespace Quern.Kernels.Gpu.MatMul;
 
+/// <summary>What products of one token share: a warp's two rows.</summary>
+internal static class TokenGemv
+{
+    /// <summary>Adds a piece of both rows, if they have it. It is multiplied all the same: with branches between them products would not be mixed.</summary>
+    public static void Add<TRow>(ref float s0, ref float s1, TRow row, RawBlock w0, RawBlock w1, GemvActivations x, bool isPiece)
+        where TRow : unmanaged, IGemvRow
+    {
+        float first = row.Dot(w0, x), second = row.Dot(w1, x), factor = row.Factor(x);
+        s0 = isPiece ? s0 + (factor * first) : s0;
+        s1 = isPiece ? s1 + (factor * second) : s1;
+    }
+
+    /// <summary>Adds the lanes up and writes both rows. Half of the lanes go on with one row each: lane 0 writes the first and lane 16 the second.</summary>
+    public static void Store(DeviceMemory memory, GemvPlace place, int lane, float s0, float s1)
+    {
+        bool isUpper = (lane & 16) != 0;
+        float sum = (isUpper ? s1 : s0) + Warp.ShuffleXor(isUpper ? s0 : s1, 16);
+        sum += Warp.ShuffleXor(sum, 8);
+        sum += Warp.ShuffleXor(sum, 4);
+        sum += Warp.ShuffleXor(sum, 2);
+        sum += Warp.ShuffleXor(sum, 1);
+        int mine = place.Row + (lane >> 4);
+        if ((lane & 15) != 0 || mine >= place.Part.Weights.Rows) return;
+        if (place.Part.Bias >= 0) sum += memory.Floats[(place.Part.Bias >> 2) + mine];
+        memory.Floats[place.Part.Y.Row(0) + mine] = sum;
+    }
+}
+
 /// <summary>
 /// <c>y = x Wᵀ + bias</c> for one token: as fast as memory gives the weights. A warp computes two rows; its lanes take two pieces of each at once, so that each load of the warp is 512 bytes
 /// on end, and read the next ones before they multiply those in hand. Grid: (pairs of rows over warps of a group, heads).
@@ -58,8 +86,8 @@ internal static class TokenGemv<TRow>
 
             // Reads stay above it, so that they are under way while the pieces in hand are multiplied.
             Warp.Barrier();
-            Add(ref s0, ref s1, row, a0, a1, x0, left > 0);
-            Add(ref s0, ref s1, row, a2, a3, x1, left > 32);
+            TokenGemv.Add(ref s0, ref s1, row, a0, a1, x0, left > 0);
+            TokenGemv.Add(ref s0, ref s1, row, a2, a3, x1, left > 32);
             pieces -= 64;
             left -= 64;
             if (pieces <= 0) break;
@@ -67,31 +95,13 @@ internal static class TokenGemv<TRow>
             piece = next + 64;
             if (pieces > 64) (a0, a1, a2, a3) = (row.Read(memory, r0, piece, 0), row.Read(memory, r1, piece, 0), row.Read(memory, r0, piece, 1), row.Read(memory, r1, piece, 1));
             Warp.Barrier();
-            Add(ref s0, ref s1, row, b0, b1, x2, left > 0);
-            Add(ref s0, ref s1, row, b2, b3, x3, left > 32);
+            TokenGemv.Add(ref s0, ref s1, row, b0, b1, x2, left > 0);
+            TokenGemv.Add(ref s0, ref s1, row, b2, b3, x3, left > 32);
             pieces -= 64;
             left -= 64;
             if (pieces <= 0) break;
         }
 
-        // Half of the lanes go on with one row each: lane 0 writes the first and lane 16 the second.
-        bool isUpper = (lane & 16) != 0;
-        float sum = (isUpper ? s1 : s0) + Warp.ShuffleXor(isUpper ? s0 : s1, 16);
-        sum += Warp.ShuffleXor(sum, 8);
-        sum += Warp.ShuffleXor(sum, 4);
-        sum += Warp.ShuffleXor(sum, 2);
-        sum += Warp.ShuffleXor(sum, 1);
-        int mine = place.Row + (lane >> 4);
-        if ((lane & 15) != 0 || mine >= w.Rows) return;
-        if (part.Bias >= 0) sum += memory.Floats[(part.Bias >> 2) + mine];
-        memory.Floats[part.Y.Row(0) + mine] = sum;
-    }
-
-    // A piece of both rows, if they have it. It is multiplied all the same: with branches between them products would not be mixed.
-    private static void Add(ref float s0, ref float s1, TRow row, RawBlock w0, RawBlock w1, GemvActivations x, bool isPiece)
-    {
-        float first = row.Dot(w0, x), second = row.Dot(w1, x), factor = row.Factor(x);
-        s0 = isPiece ? s0 + (factor * first) : s0;
-        s1 = isPiece ? s1 + (factor * second) : s1;
+        TokenGemv.Store(memory, new GemvPlace(part, place.Row), lane, s0, s1);
     }
 }

@@ -16,10 +16,7 @@ internal sealed unsafe partial class PtxMachine
                 Move(thread, i);
                 break;
             case "cp":
-                if (i.Operands.Length < 2) break;
-                byte* from = At(thread, i.Operands[1], false, 16);
-                Assert.True(thread.HasWaited || ((ulong)from >= _weights.Start && (ulong)from + 16 <= _weights.End), $"before griddepcontrol.wait: {i.Text}");
-                Buffer.MemoryCopy(from, At(thread, i.Operands[0], true, 16), 16, 16);
+                Copy(thread, i);
                 break;
             case "atom":
                 int* counter = (int*)At(thread, i.Operands[1], i.Name.Contains("shared"), 4);
@@ -58,6 +55,34 @@ internal sealed unsafe partial class PtxMachine
                 Set(thread, i.Operands[0], i.Type == "f32" ? BitConverter.SingleToUInt32Bits(Float(i, Single(a), Single(b), Single(c))) : Whole(i, a, b, c), i.Name.Contains("wide") ? 64 : Bits(i.Type));
                 break;
         }
+    }
+
+    private void Copy(MachineThread thread, Instruction i)
+    {
+        if (i.Name[^1] == "commit_group")
+        {
+            thread.Copies.Add([]);
+            return;
+        }
+
+        if (i.Name[^1] is "wait_group" or "wait_all")
+        {
+            // The open batch is none of those that a wait may leave.
+            int left = i.Name[^1] == "wait_all" ? 0 : (int)i.Operands[0].Bits + 1;
+            while (thread.Copies.Count > left)
+            {
+                foreach ((nint source, nint target) in thread.Copies[0]) Buffer.MemoryCopy((void*)source, (void*)target, 16, 16);
+                thread.Copies.RemoveAt(0);
+            }
+
+            if (left == 0) thread.Copies.Add([]);
+            return;
+        }
+
+        byte* from = At(thread, i.Operands[1], false, 16), to = At(thread, i.Operands[0], true, 16);
+        Assert.True(thread.HasWaited || ((ulong)from >= _weights.Start && (ulong)from + 16 <= _weights.End), $"before griddepcontrol.wait: {i.Text}");
+        if (_copies++ % 2 == 0) Buffer.MemoryCopy(from, to, 16, 16);
+        else thread.Copies[^1].Add(((nint)from, (nint)to));
     }
 
     private void Move(MachineThread thread, Instruction i)

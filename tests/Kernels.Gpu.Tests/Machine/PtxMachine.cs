@@ -15,11 +15,15 @@ internal sealed class MachineThread(int registers, int x)
 
     /// <summary>Whether it has waited for the kernels before.</summary>
     public bool HasWaited { get; set; }
+
+    /// <summary>Copies that are still to come, in batches of which the last is open.</summary>
+    public List<List<(nint From, nint To)>> Copies { get; } = [[]];
 }
 
 /// <summary>
 /// Does what the PTX of a kernel says, one thread after the other, so that the code that only a card runs (tensor cores, copies to shared memory, byte products) can be checked without one.
-/// Threads wait for their warp at instructions of a warp and for their group at barriers. Copies that a card does later are done at once: what is not waited for is not found here.
+/// Threads wait for their warp at instructions of a warp and for their group at barriers. Of the copies that a card does some time later every other one is done at once, and the rest when
+/// they are waited for: so whatever reads too early or is written over too soon gets wrong values.
 /// </summary>
 internal sealed unsafe partial class PtxMachine
 {
@@ -30,6 +34,7 @@ internal sealed unsafe partial class PtxMachine
     private MachineThread[] _threads = [];
     private (int X, int Y) _group, _grid;
     private (ulong Start, ulong End) _weights;
+    private long _copies;
 
     private PtxMachine(PtxProgram program, DeviceArena arena, byte[] arguments)
     {
