@@ -80,10 +80,12 @@ internal sealed unsafe partial class PtxMachine
         }
 
         byte* from = At(thread, i.Operands[1], false, 16), to = At(thread, i.Operands[0], true, 16);
-        Assert.True(thread.HasWaited || ((ulong)from >= _weights.Start && (ulong)from + 16 <= _weights.End), $"before griddepcontrol.wait: {i.Text}");
+        Assert.True(thread.HasWaited || AreWeights(from, 16), $"before griddepcontrol.wait: {i.Text}");
         if (_copies++ % 2 == 0) Buffer.MemoryCopy(from, to, 16, 16);
         else thread.Copies[^1].Add(((nint)from, (nint)to));
     }
+
+    private bool AreWeights(byte* place, int bytes) => (ulong)place >= _weights.Start && (ulong)place + (ulong)bytes <= _weights.End;
 
     private void Move(MachineThread thread, Instruction i)
     {
@@ -92,6 +94,7 @@ internal sealed unsafe partial class PtxMachine
         Operand[] parts = values.Parts ?? [values];
         int bytes = Bits(i.Type) / 8;
         byte* place = At(thread, address, i.Name.Contains("shared"), bytes * parts.Length);
+        if (i.Name.Contains("nc") && _weights.End != 0) Assert.True(AreWeights(place, bytes * parts.Length), $"not of weights: {i.Text}");
         for (int p = 0; p < parts.Length; p++, place += bytes)
         {
             if (!isLoad)

@@ -47,7 +47,7 @@ internal sealed unsafe partial class PtxMachine
         _parameters = [memory, pinned];
     }
 
-    /// <summary>Runs a kernel on the memory of an arena of the simulated device; what lies between two offsets is written by no kernel.</summary>
+    /// <summary>Runs a kernel on the memory of an arena of the simulated device; what lies between two offsets is written by no kernel, so that it alone may be read early and by <c>nc</c>.</summary>
     public static void Run<T>(Action<DeviceMemory, T> kernel, DeviceArena arena, T arguments, int groups, int rows, int threads, long weights = 0, long end = 0)
         where T : unmanaged
     {

@@ -27,7 +27,11 @@ public sealed unsafe class GemvOnMachineTests : DeviceTests
         using DeviceArena arena = new(device, 4 << 20);
         Random random = new(cols);
         float[] x = Values(random, Tokens * cols), decoded = new float[Rows * cols];
+        long begin = arena.Offset(arena.Take(256, "begin"));
         DeviceMatrix matrix = Matrix(arena, format, random, Rows, cols, decoded);
+
+        // What lies behind the last row is read, and not used.
+        long end = arena.Offset(arena.Take(1 << 16, "behind")) + (1 << 16);
         Tensor input = new(arena.Take(Tokens * cols * sizeof(float), "x"), Tokens, cols, cols), output = new(arena.Take(Tokens * Rows * sizeof(float), "y"), Tokens, Rows, Rows);
         long quants = arena.Offset(arena.Take(2L * Tokens * cols, "bytes")), scales = quants + (Tokens * cols);
         arena.Write<float>(input.Address, x);
@@ -36,7 +40,7 @@ public sealed unsafe class GemvOnMachineTests : DeviceTests
         {
             arena.Write<float>(output.Address, new float[Tokens * Rows]);
             GemvArguments arguments = new(tokens, arena.Tensor(input), quants, scales, new GemvPart(matrix.Planes, 0, -1, arena.Tensor(output)), default, default, new GemvHeads(1, 0, 0));
-            PtxMachine.Run(Kernel(matrix.Layout.Name, tokens), arena, arguments, 2, 1, 32 * Warps);
+            PtxMachine.Run(Kernel(matrix.Layout.Name, tokens), arena, arguments, 2, 1, 32 * Warps, begin, end);
             float[] y = new float[Tokens * Rows];
             arena.Read<float>(output.Address, y);
             for (int i = 0; i < tokens * Rows; i++)

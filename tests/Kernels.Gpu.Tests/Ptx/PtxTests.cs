@@ -29,6 +29,7 @@ public sealed class PtxTests(ITestOutputHelper output)
         Assert.Equal((1, 1), (PtxProbe.Count(ptx, @"griddepcontrol\.launch_dependents;"), PtxProbe.Count(ptx, @"griddepcontrol\.wait;")));
 
         // What other kernels write must not be read so: the assembler reads it early, before the kernel waits for them. Weights are.
+        Assert.Equal(0, PtxProbe.Count(ptx, @"\.nc\.(?!L1::no_allocate\.v4|v2\.u32|u32|u16|u8)"));
         if (!ReadWeights.Any(kind => name.StartsWith(kind, StringComparison.Ordinal))) Assert.Equal(0, PtxProbe.Count(ptx, @"\.nc\."));
         Assert.All(rule.Needs, need => Assert.True(PtxProbe.Count(ptx, need.Pattern) >= need.Least, $"{PtxProbe.Count(ptx, need.Pattern)} times {need.Pattern}, expected {need.Least}"));
     }
