@@ -26,6 +26,7 @@ public sealed unsafe class SortedProductsTests
         float[] weights = Values(random, Experts * Rows * cols), x = Values(random, Pairs * cols), bias = Values(random, Experts * Rows), decoded = new float[weights.Length];
         byte[] blocks = new byte[format.Info.RowBytes(weights.Length)];
         format.Quantize(weights, [], blocks);
+        long begin = arena.Offset(arena.Take(256, "begin"));
         DeviceMatrix matrix;
         fixed (byte* stored = blocks)
         {
@@ -33,6 +34,7 @@ public sealed unsafe class SortedProductsTests
             matrix = WeightUpload.Run(arena, DeviceFormatTable.Of(format, exact: false), "w", format, Experts, Rows, cols, (nint)stored);
         }
 
+        long end = arena.Offset(arena.Take(256, "end"));
         Tensor input = new(arena.Take(Pairs * cols * sizeof(float), "x"), Pairs, cols, cols), output = new(arena.Take(Pairs * Rows * sizeof(float), "y"), Pairs, Rows, Rows);
         long choices = arena.Offset(arena.Take(Pairs * sizeof(int), "chosen")), biases = arena.Offset(arena.Take(bias.Length * sizeof(float), "bias"));
         int depth = isWarpgroups ? WarpgroupGemm.Depth : TensorGemm.Depth, width = (cols + depth - 1) / depth * depth, most = SortedPairs.MostTiles(Pairs, Experts, tileBits);
@@ -49,7 +51,7 @@ public sealed unsafe class SortedProductsTests
         ActivationOrder order = !isWarpgroups ? ActivationOrder.Plain : matrix.Layout.TakesBytes ? ActivationOrder.Blocks : ActivationOrder.Eights;
         PtxMachine.Run(NarrowActivations.Kernel, arena, new NarrowArguments(arena.Tensor(input), width, arena.Offset(narrow), order, sorted, byToken ? TopK : 1), 1, Pairs, width / 2);
         GemmArguments arguments = new(matrix.Planes, 0, arena.Offset(narrow), Pairs, width, biases, arena.Tensor(output), sorted);
-        PtxMachine.Run(Kernel(name), arena, arguments, most, 1, TensorGemm.Threads);
+        PtxMachine.Run(Kernel(name), arena, arguments, most, 1, TensorGemm.Threads, begin, end);
 
         float[] y = new float[Pairs * Rows];
         arena.Read<float>(output.Address, y);

@@ -29,6 +29,7 @@ public sealed unsafe class TensorGemmTests : DeviceTests
         float[] weights = Values(random, rows * cols), x = Values(random, tokens * cols), bias = Values(random, rows), decoded = new float[rows * cols];
         byte[] blocks = new byte[format.Info.RowBytes(rows * cols)];
         format.Quantize(weights, [], blocks);
+        long begin = arena.Offset(arena.Take(256, "begin"));
         DeviceMatrix matrix;
         fixed (byte* stored = blocks)
         {
@@ -36,6 +37,7 @@ public sealed unsafe class TensorGemmTests : DeviceTests
             matrix = WeightUpload.Run(arena, DeviceFormatTable.Of(format, exact: false), "w", format, 1, rows, cols, (nint)stored);
         }
 
+        long end = arena.Offset(arena.Take(256, "end"));
         Tensor input = Tensor(arena, tokens, cols), output = Tensor(arena, tokens, rows);
         nint biases = arena.Take(rows * sizeof(float), "bias");
         arena.Write<float>(input.Address, x);
@@ -50,8 +52,8 @@ public sealed unsafe class TensorGemmTests : DeviceTests
             GemmArguments arguments = new(matrix.Planes, 0, arena.Offset(narrow), tokens, width, arena.Offset(biases), arena.Tensor(output));
             arena.Write<float>(output.Address, Enumerable.Repeat(float.NaN, tokens * rows).ToArray());
             int first = isWarpgroups ? Math.Min(rows, 128) : rows;
-            PtxMachine.Run(Kernel(matrix.Layout.Name, tiles, isWarpgroups), arena, arguments.OfRows(0, first), groups, (first + 127) / 128, TensorGemm.Threads);
-            PtxMachine.Run(Kernel(matrix.Layout.Name, tiles, isWarpgroups), arena, arguments.OfRows(first, rows - first), groups, (rows - first + 127) / 128, TensorGemm.Threads);
+            PtxMachine.Run(Kernel(matrix.Layout.Name, tiles, isWarpgroups), arena, arguments.OfRows(0, first), groups, (first + 127) / 128, TensorGemm.Threads, begin, end);
+            PtxMachine.Run(Kernel(matrix.Layout.Name, tiles, isWarpgroups), arena, arguments.OfRows(first, rows - first), groups, (rows - first + 127) / 128, TensorGemm.Threads, begin, end);
             Check(arena, output, x, decoded, bias, cols);
         }
     }

@@ -94,7 +94,7 @@ internal sealed unsafe partial class PtxMachine
         Operand[] parts = values.Parts ?? [values];
         int bytes = Bits(i.Type) / 8;
         byte* place = At(thread, address, i.Name.Contains("shared"), bytes * parts.Length);
-        if (i.Name.Contains("nc") && _weights.End != 0) Assert.True(AreWeights(place, bytes * parts.Length), $"not of weights: {i.Text}");
+        if (i.Name.Contains("nc")) Assert.True(AreWeights(place, bytes * parts.Length), $"not of weights: {i.Text}");
         for (int p = 0; p < parts.Length; p++, place += bytes)
         {
             if (!isLoad)
