@@ -135,8 +135,8 @@ public sealed unsafe partial class GpuBackend : Backend
         return _kernels[layout] = layout.CreateKernels(_device);
     }
 
-    /// <summary>Threads of a group: as asked on a card, one warp where threads are simulated.</summary>
-    private int Threads(int threads) => _device.Kind == GpuKind.Simulated ? GpuDevice.WarpThreads : threads;
+    /// <summary>Threads of a group: as asked on a card of NVIDIA, one warp elsewhere: see <see cref="Lane"/>.</summary>
+    private int Threads(int threads) => _device.Kind == GpuKind.Cuda ? threads : GpuDevice.WarpThreads;
 
     private long Offset(WeightVector? vector) => vector is null ? -1 : _arena.Offset(vector.Address);
 

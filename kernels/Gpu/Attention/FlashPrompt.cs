@@ -11,9 +11,9 @@ namespace Quern.Kernels.Gpu.Attention;
 /// <summary>The tokens of one sequence, for <see cref="FlashPrompt{TKeys, TValues, TLength}"/>.</summary>
 internal readonly struct FlashArguments(AttentionArguments attention, int firstRow, int count)
 {
-    public readonly AttentionArguments Attention = attention;
     public readonly int FirstRow = firstRow;
     public readonly int Count = count;
+    public readonly AttentionArguments Attention = attention;
 }
 
 /// <summary>Values of a head: 128 or 64.</summary>
@@ -215,8 +215,8 @@ internal struct SoftmaxRow
     public float Take(ref Float8 s)
     {
         float most = IntrinsicMath.Max(IntrinsicMath.Max(IntrinsicMath.Max(s.V0, s.V1), IntrinsicMath.Max(s.V2, s.V3)), IntrinsicMath.Max(IntrinsicMath.Max(s.V4, s.V5), IntrinsicMath.Max(s.V6, s.V7)));
-        most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 1));
-        most = IntrinsicMath.Max(_most, IntrinsicMath.Max(most, Warp.ShuffleXor(most, 2)));
+        most = IntrinsicMath.Max(most, Lane.Xor(most, 1));
+        most = IntrinsicMath.Max(_most, IntrinsicMath.Max(most, Lane.Xor(most, 2)));
         s.V0 = Weight(s.V0, most);
         s.V1 = Weight(s.V1, most);
         s.V2 = Weight(s.V2, most);
@@ -234,8 +234,8 @@ internal struct SoftmaxRow
     /// <summary>One over the sum of all weights, of the four lanes and of a sink.</summary>
     public readonly float Finish(float sink)
     {
-        float total = _total + Warp.ShuffleXor(_total, 1);
-        total += Warp.ShuffleXor(total, 2);
+        float total = _total + Lane.Xor(_total, 1);
+        total += Lane.Xor(total, 2);
         float most = IntrinsicMath.Max(_most, sink), fade = XMath.Exp(_most - most);
         total *= fade;
         if (sink > HeadState.Nothing) total += XMath.Exp(sink - most);

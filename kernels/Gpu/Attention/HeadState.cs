@@ -130,10 +130,10 @@ internal static class LaneExchange<THeads>
         PerHead sum = Halve(Halve(p.S0, p.S2, isUpper, wide >> 1), Halve(p.S1, p.S3, isUpper, wide >> 1), isOdd, wide >> 2);
         for (int apart = wide >> 3; apart > 0; apart >>= 1)
         {
-            sum.H0 += Warp.ShuffleXor(sum.H0, apart);
-            if (default(THeads).Count > 1) sum.H1 += Warp.ShuffleXor(sum.H1, apart);
-            if (default(THeads).Count > 2) sum.H2 += Warp.ShuffleXor(sum.H2, apart);
-            if (default(THeads).Count > 2) sum.H3 += Warp.ShuffleXor(sum.H3, apart);
+            sum.H0 += Lane.Xor(sum.H0, apart);
+            if (default(THeads).Count > 1) sum.H1 += Lane.Xor(sum.H1, apart);
+            if (default(THeads).Count > 2) sum.H2 += Lane.Xor(sum.H2, apart);
+            if (default(THeads).Count > 2) sum.H3 += Lane.Xor(sum.H3, apart);
         }
 
         return sum;
@@ -160,9 +160,9 @@ internal static class LaneExchange<THeads>
         {
             int own = place + (Group.IdxX & 31);
             (scratch[own], scratch[own + 32], scratch[own + 64], scratch[own + 96]) = (v.H0, v.H1, v.H2, v.H3);
-            Warp.Barrier();
+            Lane.Barrier();
             PerStep all = new() { S0 = At(scratch, place + first), S1 = At(scratch, place + first + apart), S2 = At(scratch, place + first + (2 * apart)), S3 = At(scratch, place + first + (3 * apart)) };
-            Warp.Barrier();
+            Lane.Barrier();
             return all;
         }
 
@@ -176,7 +176,7 @@ internal static class LaneExchange<THeads>
         (scratch[own + 128], scratch[own + 160], scratch[own + 192], scratch[own + 224]) = (p.S1.H0, p.S1.H1, p.S1.H2, p.S1.H3);
         (scratch[own + 256], scratch[own + 288], scratch[own + 320], scratch[own + 352]) = (p.S2.H0, p.S2.H1, p.S2.H2, p.S2.H3);
         (scratch[own + 384], scratch[own + 416], scratch[own + 448], scratch[own + 480]) = (p.S3.H0, p.S3.H1, p.S3.H2, p.S3.H3);
-        Warp.Barrier();
+        Lane.Barrier();
         PerHead sum = default;
         for (int i = first; i < first + wide; i++)
         {
@@ -187,7 +187,7 @@ internal static class LaneExchange<THeads>
             sum.H3 += one.H3;
         }
 
-        Warp.Barrier();
+        Lane.Barrier();
         return sum;
     }
 
@@ -204,25 +204,25 @@ internal static class LaneExchange<THeads>
         return sum;
     }
 
-    private static float Halve(float a, float b, bool keepsSecond, int apart) => (keepsSecond ? b : a) + Warp.ShuffleXor(keepsSecond ? a : b, apart);
+    private static float Halve(float a, float b, bool keepsSecond, int apart) => (keepsSecond ? b : a) + Lane.Xor(keepsSecond ? a : b, apart);
 
     private static PerHead Other(PerHead v, int apart)
     {
         PerHead other = default;
-        other.H0 = Warp.ShuffleXor(v.H0, apart);
-        if (default(THeads).Count > 1) other.H1 = Warp.ShuffleXor(v.H1, apart);
-        if (default(THeads).Count > 2) other.H2 = Warp.ShuffleXor(v.H2, apart);
-        if (default(THeads).Count > 2) other.H3 = Warp.ShuffleXor(v.H3, apart);
+        other.H0 = Lane.Xor(v.H0, apart);
+        if (default(THeads).Count > 1) other.H1 = Lane.Xor(v.H1, apart);
+        if (default(THeads).Count > 2) other.H2 = Lane.Xor(v.H2, apart);
+        if (default(THeads).Count > 2) other.H3 = Lane.Xor(v.H3, apart);
         return other;
     }
 
     private static PerHead From(PerHead v, int lane)
     {
         PerHead other = default;
-        other.H0 = Warp.Shuffle(v.H0, lane);
-        if (default(THeads).Count > 1) other.H1 = Warp.Shuffle(v.H1, lane);
-        if (default(THeads).Count > 2) other.H2 = Warp.Shuffle(v.H2, lane);
-        if (default(THeads).Count > 2) other.H3 = Warp.Shuffle(v.H3, lane);
+        other.H0 = Lane.Of(v.H0, lane);
+        if (default(THeads).Count > 1) other.H1 = Lane.Of(v.H1, lane);
+        if (default(THeads).Count > 2) other.H2 = Lane.Of(v.H2, lane);
+        if (default(THeads).Count > 2) other.H3 = Lane.Of(v.H3, lane);
         return other;
     }
 

@@ -176,9 +176,9 @@ internal readonly struct KvQ4_0 : IKvFormat
         float scale = Lane.FromHalf(stored);
         int code = scale == 0f ? 0 : IntrinsicMath.Max(-8, IntrinsicMath.Min(7, Lane.Round(value * (1f / scale))));
         uint word = (uint)(code + 8) << (4 * (lane & 7));
-        word |= Warp.ShuffleXor(word, 1);
-        word |= Warp.ShuffleXor(word, 2);
-        word |= Warp.ShuffleXor(word, 4);
+        word |= Lane.Xor(word, 1);
+        word |= Lane.Xor(word, 2);
+        word |= Lane.Xor(word, 4);
         if ((lane & 7) == 0) memory.Words[(rows.Row(head, token) >> 2) + (4 * block) + (lane >> 3)] = word;
         if (lane == 0) memory.Halves[rows.Scale(head, token, block) >> 1] = (ushort)stored;
     }

@@ -19,7 +19,7 @@ internal readonly struct KvRows(long offset, long pageBytes, KvType type, int le
     public readonly int Length = length;
 
     /// <summary>Pieces of 8 values in a row.</summary>
-    public int Pieces => (Length + 7) >> 3;
+    public readonly int Pieces = (length + 7) >> 3;
 
     /// <summary>Byte offset of a head in a page.</summary>
     public long Head(int page, int head) => Offset + (page * PageBytes) + (uint)(head * HeadBytes);

@@ -108,7 +108,7 @@ internal sealed class DeviceArena : IDisposable
     /// <summary>A tensor as kernels see it.</summary>
     public DeviceTensor Tensor(Tensor tensor) => new(Offset(tensor.Address), tensor.Cols, tensor.Stride);
 
-    /// <summary>Part of the arena as a view, for copies and kernels that take views.</summary>
+    /// <summary>Part of the arena as a view, for copies.</summary>
     public ArrayView<T> View<T>(nint address, long length)
         where T : unmanaged => _buffer.View.SubView(Offset(address), length * Interop.SizeOf<T>()).AsContiguous().Cast<T>();
 
@@ -123,7 +123,7 @@ internal sealed class DeviceArena : IDisposable
             // What was staged before has to have left.
             _device.Stream.Synchronize();
             bytes.Slice(done, count).CopyTo(_staging.Span);
-            View<byte>(address + done, count).CopyFrom(_device.Stream, _staging.ArrayView.SubView(0, count));
+            Put(address + done, _staging, count);
             done += count;
         }
     }
@@ -136,11 +136,28 @@ internal sealed class DeviceArena : IDisposable
         for (int done = 0; done < bytes.Length;)
         {
             int count = Math.Min(StagingBytes, bytes.Length - done);
-            View<byte>(address + done, count).CopyTo(_device.Stream, _staging.ArrayView.SubView(0, count));
+            Get(address + done, _staging, 0, count);
             _device.Stream.Synchronize();
             _staging.Span[..count].CopyTo(bytes[done..]);
             done += count;
         }
+    }
+
+    /// <summary>Puts a copy to the device into the stream; the source stays as it is until the stream is empty.</summary>
+    public void Put<T>(nint address, PageLockedArray1D<T> source, int count)
+        where T : unmanaged
+    {
+        // Between views the package's OpenCL copies as many bytes as the source's buffer has.
+        if (_device.Kind == GpuKind.OpenCl) View<T>(address, count).CopyFromCPUUnsafeAsync(_device.Stream, ref source.Span[0], count);
+        else View<T>(address, count).CopyFrom(_device.Stream, source.ArrayView.SubView(0, count));
+    }
+
+    /// <summary>Puts a copy from the device into the stream.</summary>
+    public void Get<T>(nint address, PageLockedArray1D<T> destination, int first, int count)
+        where T : unmanaged
+    {
+        if (_device.Kind == GpuKind.OpenCl) View<T>(address, count).CopyToCPUUnsafeAsync(_device.Stream, ref destination.Span[first], count);
+        else View<T>(address, count).CopyTo(_device.Stream, destination.ArrayView.SubView(first, count));
     }
 
     /// <inheritdoc/>

@@ -14,7 +14,7 @@ internal sealed class DeviceTensorBuffer(GpuDevice device, DeviceArena arena, in
         if (count == 0) return [];
         _mirror ??= device.Accelerator.AllocatePageLocked1D<float>((long)Tensor.Rows * Tensor.Cols);
         int start = first * Tensor.Cols, length = count * Tensor.Cols;
-        arena.View<float>(Tensor.Address + ((nint)start * sizeof(float)), length).CopyTo(device.Stream, _mirror.ArrayView.SubView(start, length));
+        arena.Get(Tensor.Address + ((nint)start * sizeof(float)), _mirror, start, length);
         device.Synchronize();
         return _mirror.Span.Slice(start, length);
     }

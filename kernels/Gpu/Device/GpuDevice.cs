@@ -76,8 +76,13 @@ public sealed class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>Bytes of the card's memory that nobody has taken; what is asked for on the others, unlimited.</summary>
-    public long FreeBytes => Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : Accelerator.MemorySize;
+    /// <summary>Bytes of the card's memory that nobody has taken. OpenCL does not say: there, what it gives in one piece.</summary>
+    public long FreeBytes => Accelerator switch
+    {
+        CudaAccelerator cuda => cuda.GetFreeMemory(),
+        CLAccelerator openCl => Math.Min(openCl.MemorySize, CLAPI.CurrentAPI.GetDeviceInfo<long>(openCl.DeviceId, CLDeviceInfoType.CL_DEVICE_MAX_MEM_ALLOC_SIZE)),
+        _ => Accelerator.MemorySize,
+    };
 
     /// <summary>Opens a device.</summary>
     /// <param name="kind">What runs the kernels.</param>

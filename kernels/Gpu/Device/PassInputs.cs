@@ -69,7 +69,7 @@ internal sealed class PassInputs : IDisposable
         int length = Fill(batch);
         (_tokens, _runs, _outputs) = (batch.TokenCount, batch.RunCount, batch.OutputCount);
         _now.AsSpan(0, length).CopyTo(_staging.Span);
-        _arena.View<int>(_block, length).CopyFrom(_device.Stream, _staging.ArrayView.SubView(0, length));
+        _arena.Put(_block, _staging, length);
         return Places;
     }
 

@@ -61,11 +61,11 @@ internal static class RouteTokens
 
             float most = Lane.WarpMax(best);
             int mine = best == most ? chosen : experts;
-            mine = IntrinsicMath.Min(mine, Warp.ShuffleXor(mine, 16));
-            mine = IntrinsicMath.Min(mine, Warp.ShuffleXor(mine, 8));
-            mine = IntrinsicMath.Min(mine, Warp.ShuffleXor(mine, 4));
-            mine = IntrinsicMath.Min(mine, Warp.ShuffleXor(mine, 2));
-            mine = IntrinsicMath.Min(mine, Warp.ShuffleXor(mine, 1));
+            mine = IntrinsicMath.Min(mine, Lane.Xor(mine, 16));
+            mine = IntrinsicMath.Min(mine, Lane.Xor(mine, 8));
+            mine = IntrinsicMath.Min(mine, Lane.Xor(mine, 4));
+            mine = IntrinsicMath.Min(mine, Lane.Xor(mine, 2));
+            mine = IntrinsicMath.Min(mine, Lane.Xor(mine, 1));
 
             // Logits that are no numbers choose the first experts.
             if (mine >= experts) mine = i;

@@ -70,8 +70,8 @@ internal static class SortPairs
             int pairsUpTo = Lane.WarpSumUpTo(count), tilesUpTo = Lane.WarpSumUpTo(own), place = pairs + pairsUpTo - count, tile = tiles + tilesUpTo - own;
             if (expert < a.Experts) places[expert] = place;
             for (int i = 0; i < own; i++) Put(memory, a, tile + i, expert, place + (i << a.TileBits), IntrinsicMath.Min(place + ((i + 1) << a.TileBits), place + count));
-            pairs += Warp.Shuffle(pairsUpTo, GpuDevice.WarpThreads - 1);
-            tiles += Warp.Shuffle(tilesUpTo, GpuDevice.WarpThreads - 1);
+            pairs += Lane.Of(pairsUpTo, GpuDevice.WarpThreads - 1);
+            tiles += Lane.Of(tilesUpTo, GpuDevice.WarpThreads - 1);
         }
 
         if (lane == 0) used[0] = tiles;

@@ -30,11 +30,11 @@ internal readonly struct NarrowArguments(DeviceTensor x, int width, long y, Acti
     /// <summary>Which column comes where: an <see cref="ActivationOrder"/>.</summary>
     public readonly int Order = (int)order;
 
-    /// <summary>Where rows of the result are pairs of a token and an expert, in their order.</summary>
-    public readonly SortedPairs Pairs = pairs;
-
     /// <summary>Pairs that take a row of x: k where rows are tokens, 1 where they are pairs.</summary>
     public readonly int PairsOfRow = pairsOfRow;
+
+    /// <summary>Where rows of the result are pairs of a token and an expert, in their order.</summary>
+    public readonly SortedPairs Pairs = pairs;
 }
 
 /// <summary>Activations as bfloat16. Grid: (pairs of columns over threads, rows of the result).</summary>

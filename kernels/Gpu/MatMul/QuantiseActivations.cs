@@ -21,11 +21,11 @@ internal readonly struct QuantiseArguments(DeviceTensor x, QuantisedPlaces place
 {
     /// <summary>The columns of the first head.</summary>
     public readonly DeviceTensor X = x;
-    public readonly QuantisedPlaces Places = places;
     public readonly int Heads = heads;
 
     /// <summary>Values from a head to the next one.</summary>
     public readonly int Apart = apart;
+    public readonly QuantisedPlaces Places = places;
 }
 
 /// <summary>
@@ -53,11 +53,11 @@ internal static class QuantiseActivations
         float scale = most / 127f, inverse = most > 0 ? 127f / most : 0f;
         int q = Lane.Round(value * inverse);
         int sum = q;
-        sum += Warp.ShuffleXor(sum, 8);
-        sum += Warp.ShuffleXor(sum, 4);
-        sum += Warp.ShuffleXor(sum, 2);
-        sum += Warp.ShuffleXor(sum, 1);
-        int other = Warp.ShuffleXor(sum, 16);
+        sum += Lane.Xor(sum, 8);
+        sum += Lane.Xor(sum, 4);
+        sum += Lane.Xor(sum, 2);
+        sum += Lane.Xor(sum, 1);
+        int other = Lane.Xor(sum, 16);
         memory.Bytes[places.Quants + (block * 32) + lane] = (byte)q;
         if (lane != 0) return;
         memory.Floats[(places.Scales >> 2) + (block * 2)] = scale;
@@ -76,14 +76,14 @@ internal static class QuantiseActivations
     public static void Four(DeviceMemory memory, QuantisedPlaces places, long first, float v0, float v1, float v2, float v3, bool are)
     {
         float most = IntrinsicMath.Max(IntrinsicMath.Max(IntrinsicMath.Abs(v0), IntrinsicMath.Abs(v1)), IntrinsicMath.Max(IntrinsicMath.Abs(v2), IntrinsicMath.Abs(v3)));
-        most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 4));
-        most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 2));
-        most = IntrinsicMath.Max(most, Warp.ShuffleXor(most, 1));
+        most = IntrinsicMath.Max(most, Lane.Xor(most, 4));
+        most = IntrinsicMath.Max(most, Lane.Xor(most, 2));
+        most = IntrinsicMath.Max(most, Lane.Xor(most, 1));
         float scale = most / 127f, inverse = most > 0 ? 127f / most : 0f;
         int q0 = Lane.Round(v0 * inverse), q1 = Lane.Round(v1 * inverse), q2 = Lane.Round(v2 * inverse), q3 = Lane.Round(v3 * inverse), sum = q0 + q1 + q2 + q3;
-        sum += Warp.ShuffleXor(sum, 2);
-        sum += Warp.ShuffleXor(sum, 1);
-        int other = Warp.ShuffleXor(sum, 4);
+        sum += Lane.Xor(sum, 2);
+        sum += Lane.Xor(sum, 1);
+        int other = Lane.Xor(sum, 4);
         if (!are) return;
         memory.Ints[(places.Quants + first) >> 2] = (q0 & 255) | ((q1 & 255) << 8) | ((q2 & 255) << 16) | (q3 << 24);
         if ((Group.IdxX & 7) != 0) return;

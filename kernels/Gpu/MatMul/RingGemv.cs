@@ -110,7 +110,7 @@ internal static class RingGemv<T>
                 RingGemv.WaitForCopies(stages - 2);
 
                 // Every lane's copies are there, and what was read last is free.
-                Warp.Barrier();
+                Lane.Barrier();
             }
 
             Copy(memory, a, ring, units, pieces, lane, warps, ref next);

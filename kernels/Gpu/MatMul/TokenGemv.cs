@@ -19,11 +19,11 @@ internal static class TokenGemv
     public static void Store(DeviceMemory memory, GemvPlace place, int lane, float s0, float s1)
     {
         bool isUpper = (lane & 16) != 0;
-        float sum = (isUpper ? s1 : s0) + Warp.ShuffleXor(isUpper ? s0 : s1, 16);
-        sum += Warp.ShuffleXor(sum, 8);
-        sum += Warp.ShuffleXor(sum, 4);
-        sum += Warp.ShuffleXor(sum, 2);
-        sum += Warp.ShuffleXor(sum, 1);
+        float sum = (isUpper ? s1 : s0) + Lane.Xor(isUpper ? s0 : s1, 16);
+        sum += Lane.Xor(sum, 8);
+        sum += Lane.Xor(sum, 4);
+        sum += Lane.Xor(sum, 2);
+        sum += Lane.Xor(sum, 1);
         int mine = place.Row + (lane >> 4);
         if ((lane & 15) != 0 || mine >= place.Part.Weights.Rows) return;
         if (place.Part.Bias >= 0) sum += memory.Floats[(place.Part.Bias >> 2) + mine];
@@ -85,7 +85,7 @@ internal static class TokenGemv<TRow>
             if (pieces > 64) (b0, b1, b2, b3) = (row.Read(memory, r0, next, 0), row.Read(memory, r1, next, 0), row.Read(memory, r0, next, 1), row.Read(memory, r1, next, 1));
 
             // Reads stay above it, so that they are under way while the pieces in hand are multiplied.
-            Warp.Barrier();
+            Lane.Barrier();
             TokenGemv.Add(ref s0, ref s1, row, a0, a1, x0, left > 0);
             TokenGemv.Add(ref s0, ref s1, row, a2, a3, x1, left > 32);
             pieces -= 64;
@@ -94,7 +94,7 @@ internal static class TokenGemv<TRow>
             GemvActivations x2 = row.Read(memory, x, next, 0), x3 = row.Read(memory, x, next, 1);
             piece = next + 64;
             if (pieces > 64) (a0, a1, a2, a3) = (row.Read(memory, r0, piece, 0), row.Read(memory, r1, piece, 0), row.Read(memory, r0, piece, 1), row.Read(memory, r1, piece, 1));
-            Warp.Barrier();
+            Lane.Barrier();
             TokenGemv.Add(ref s0, ref s1, row, b0, b1, x2, left > 0);
             TokenGemv.Add(ref s0, ref s1, row, b2, b3, x3, left > 32);
             pieces -= 64;

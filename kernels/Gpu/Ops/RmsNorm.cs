@@ -61,11 +61,13 @@ internal static class RmsNorm
         }
 
         float scale = Scale(a, squares);
-        for (int i = Group.IdxX; i < a.Length; i += Group.DimX)
+        for (int first = 0; first < a.Length; first += Group.DimX)
         {
-            float value = memory.Floats[(a.IsSum != 0 ? sum : x) + i] * scale * memory.Floats[(a.Gain >> 2) + i];
-            memory.Floats[y + i] = value;
-            if (a.Bytes.Are != 0) QuantiseActivations.Block(memory, a.Bytes, (((long)Grid.IdxY * a.Y.Cols) + group + i) >> 5, value);
+            // All lanes of a warp go through here together, since they make bytes together.
+            int i = first + Group.IdxX;
+            float value = i < a.Length ? memory.Floats[(a.IsSum != 0 ? sum : x) + i] * scale * memory.Floats[(a.Gain >> 2) + i] : 0f;
+            if (i < a.Length) memory.Floats[y + i] = value;
+            if (a.Bytes.Are != 0 && first + (Group.IdxX & -GpuDevice.WarpThreads) < a.Length) QuantiseActivations.Block(memory, a.Bytes, (((long)Grid.IdxY * a.Y.Cols) + group + i) >> 5, value);
         }
     }
 

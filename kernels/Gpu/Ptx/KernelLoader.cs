@@ -4,6 +4,7 @@ using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 
 namespace Quern.Kernels.Gpu;
 
@@ -43,6 +44,7 @@ internal static class KernelLoader
     public static KernelLauncher<T> Load<T>(OpenedDevice device, Action<DeviceMemory, T> kernel)
         where T : unmanaged
     {
+        if (device.Accelerator is CLAccelerator openCl) return ClKernels.Load<T>(openCl, kernel.Method);
         if (device.Accelerator is not CudaAccelerator cuda) return new PackageLauncher<T>(device.Accelerator.LoadKernel(kernel));
         KernelText text = Texts.GetOrAdd((kernel.Method, cuda.Architecture), static (key, backend) => Compile(backend, key.Kernel), device.PtxBackend!);
         return new CudaLauncher<T>(cuda, text, $"{kernel.Method.DeclaringType!.Name}.{kernel.Method.Name}");

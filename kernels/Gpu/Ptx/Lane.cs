@@ -85,31 +85,31 @@ internal static partial class Lane
         }
 
         uint lanes = vote ? 1u << (Group.IdxX % GpuDevice.WarpThreads) : 0;
-        lanes |= Warp.ShuffleXor(lanes, 16);
-        lanes |= Warp.ShuffleXor(lanes, 8);
-        lanes |= Warp.ShuffleXor(lanes, 4);
-        lanes |= Warp.ShuffleXor(lanes, 2);
-        return lanes | Warp.ShuffleXor(lanes, 1);
+        lanes |= Xor(lanes, 16);
+        lanes |= Xor(lanes, 8);
+        lanes |= Xor(lanes, 4);
+        lanes |= Xor(lanes, 2);
+        return lanes | Xor(lanes, 1);
     }
 
     /// <summary>Sum over the warp, in every lane.</summary>
     public static float WarpSum(float value)
     {
-        value += Warp.ShuffleXor(value, 16);
-        value += Warp.ShuffleXor(value, 8);
-        value += Warp.ShuffleXor(value, 4);
-        value += Warp.ShuffleXor(value, 2);
-        return value + Warp.ShuffleXor(value, 1);
+        value += Xor(value, 16);
+        value += Xor(value, 8);
+        value += Xor(value, 4);
+        value += Xor(value, 2);
+        return value + Xor(value, 1);
     }
 
     /// <summary>Maximum over the warp, in every lane.</summary>
     public static float WarpMax(float value)
     {
-        value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 16));
-        value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 8));
-        value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 4));
-        value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, 2));
-        return IntrinsicMath.Max(value, Warp.ShuffleXor(value, 1));
+        value = IntrinsicMath.Max(value, Xor(value, 16));
+        value = IntrinsicMath.Max(value, Xor(value, 8));
+        value = IntrinsicMath.Max(value, Xor(value, 4));
+        value = IntrinsicMath.Max(value, Xor(value, 2));
+        return IntrinsicMath.Max(value, Xor(value, 1));
     }
 
     /// <summary>Sum over the lanes up to this one.</summary>
@@ -118,7 +118,7 @@ internal static partial class Lane
         int lane = Group.IdxX & 31;
         for (int apart = 1; apart < 32; apart *= 2)
         {
-            int before = Warp.ShuffleUp(value, apart);
+            int before = Before(value, apart);
             value += lane >= apart ? before : 0;
         }
 

@@ -55,7 +55,7 @@ internal static class SelectLargest
         long x = a.X.Row(row), place = ((long)row * a.Parts) + part;
         ulong top = 0;
         for (int col = first; col < end; col += GpuDevice.WarpThreads) top = IntrinsicMath.Max(top, Key(floats[x + col], col));
-        for (int apart = GpuDevice.WarpThreads / 2; apart > 0; apart /= 2) top = IntrinsicMath.Max(top, Warp.ShuffleXor(top, apart));
+        for (int apart = GpuDevice.WarpThreads / 2; apart > 0; apart /= 2) top = IntrinsicMath.Max(top, Lane.Xor(top, apart));
         float most = Value(top), sum = 0;
         for (int col = first; col < end; col += GpuDevice.WarpThreads) sum += Weight(floats[x + col], most);
         sum = Lane.WarpSum(sum);
