@@ -9,13 +9,13 @@ namespace Quern.Kernels.Cpu.Assembled;
 /// Writes the instructions that read a step of an <see cref="InterleavedLayout"/> with AVX2 and F16C: what <see cref="StepReader"/> does for sixteen rows, for eight of them at a time, which are
 /// half of each of the layout's vectors. ymm14 and ymm15 are used on the way. Constants lie in the kernel's frame, where they are aligned.
 /// </summary>
-internal sealed class Avx2StepReader(KernelAssembler kernel, InterleavedLayout layout, bool hasWords, int frame)
+internal sealed class Avx2StepReader(KernelAssembler kernel, InterleavedLayout layout, bool hasWords, bool isSigned, int frame)
 {
     /// <summary>Bytes of the frame that constants take.</summary>
     public const int FrameBytes = 5 * Vector;
 
     private const int Vector = 32, Other = 14, Scratch = 15;
-    private const int Mask = 0, Upper = 1, Table = 2, MaskBytes = 3, MaskBits = 4, EvenBytes = 3;
+    private const int Mask = 0, Upper = 1, Table = 2, MaskBytes = 3, MaskBits = 4, EvenBytes = 3, Signs = 3, SignBit = 128;
 
     private Assembler Asm => kernel.Asm;
 
@@ -25,11 +25,12 @@ internal sealed class Avx2StepReader(KernelAssembler kernel, InterleavedLayout l
         Place(Mask, kernel.Lane(layout.CodeBits switch { < 4 => 0x03030303u, _ => 0x0f0f0f0fu }));
         if (layout.Codebook is { } codebook)
         {
-            Asm.vbroadcasti128(Y(Scratch), kernel.Sixteen(codebook));
+            Asm.vbroadcasti128(Y(Scratch), kernel.Sixteen(isSigned ? [.. codebook.Select(value => (byte)(value ^ SignBit))] : codebook));
             Asm.vmovdqa(At(Table), Y(Scratch));
         }
 
         if (hasWords) Place(EvenBytes, kernel.Lane(0x00ff00ff));
+        if (isSigned) Place(Signs, kernel.Lane(0x01010101u * SignBit));
         if (layout.CodeBits == 6) Place(Upper, kernel.Lane(0x30303030));
         if (layout.CodeBits is not (3 or 5)) return;
         Place(Upper, kernel.Lane(0x01010101u << (layout.CodeBits - 1)));
@@ -78,6 +79,7 @@ internal sealed class Avx2StepReader(KernelAssembler kernel, InterleavedLayout l
         {
             case 8:
                 Asm.vmovdqu(Y(target), __ymmword_ptr[step + low + (64 * vector)]);
+                if (isSigned) Asm.vpxor(Y(target), Y(target), At(Signs));
                 if (hasWords) Words(target, plane);
                 return;
             case >= 4:

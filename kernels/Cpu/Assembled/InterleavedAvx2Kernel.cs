@@ -24,7 +24,8 @@ internal enum ByteProducts
 /// <para>
 /// VPMADDUBSW multiplies unsigned codes with four activations that the load repeats eight times and adds pairs in 16 bits; as many of those are added in 16 bits as cannot overflow
 /// (<see cref="Additions"/>: all 32 columns of 4-bit codes), then VPMADDWD by ones widens them. Values of eight bits, of which not even one pair fits, become words, those of even columns and
-/// those of odd ones, and so do activations: VPMADDWD multiplies them. (Two planes of four bits, and VPSIGNB with bytes, were slower.) With VPDPBUSD none of this is needed.
+/// those of odd ones, and so do activations: VPMADDWD multiplies them. With few tokens they are signed bytes instead, whose magnitudes are multiplied with activations that take their signs: unpacking
+/// counts most there. (With many tokens that was slower, and two planes of four bits with any.) With VPDPBUSD none of this is needed.
 /// </para>
 /// <para>
 /// Sixteen vectors are too few for the outputs, which lie in the frame on the stack, as do a step's scales and, where tokens take several turns, its unpacked codes. Registers: ymm0–11 sums of
@@ -35,12 +36,16 @@ internal enum ByteProducts
 internal sealed class InterleavedAvx2Kernel
 {
     private const int Half = 32, Line = 64, Vectors = 8, TokensOfPart = 6, Largest = 127, PrefetchBytes = 2048;
-    private const int Codes = 12, Activations = 14, Product = 15;
+    private const int Magnitudes = 10, Codes = 12, Activations = 14, Product = 15;
+
+    // What is taken off codes that are signed bytes, and the most tokens whose sums leave registers for magnitudes.
+    private const int SignedOffset = 128, SignedTokens = 5;
     private static readonly AssemblerRegister64[] Streams = [rdx, r8, r9, r10];
 
     private readonly InterleavedLayout _layout;
     private readonly ByteProducts _products;
     private readonly int _tokens, _streams, _parts, _planes, _ones, _scales, _wide, _words, _codes, _constants, _frameBytes;
+    private readonly bool _isSigned;
     private readonly KernelAssembler _kernel = new();
     private readonly Avx2StepReader _reader;
 
@@ -49,7 +54,8 @@ internal sealed class InterleavedAvx2Kernel
         (_layout, _tokens, _streams, _products) = (layout, tokens, streams, products);
         Asm.PreferVex = products != ByteProducts.Avx512Vnni;
         _parts = (tokens + TokensOfPart - 1) / TokensOfPart;
-        _planes = products == ByteProducts.Pairs ? Planes(layout) : 1;
+        _isSigned = products == ByteProducts.Pairs && layout.Offset == SignedOffset && tokens <= SignedTokens;
+        _planes = products == ByteProducts.Pairs && !_isSigned ? Planes(layout) : 1;
         _ones = tokens * streams * Line;
         _scales = _ones + Line;
         _wide = _scales + (2 * layout.ScalesPerStep * Line);
@@ -57,7 +63,7 @@ internal sealed class InterleavedAvx2Kernel
         _codes = _words + (_planes == 2 ? tokens * Line : 0);
         _constants = _codes + (_parts == 1 ? 0 : _planes * Vectors * Line);
         _frameBytes = (_constants + Avx2StepReader.FrameBytes + Line - 1) & -Line;
-        _reader = new Avx2StepReader(_kernel, layout, hasWords: _planes == 2, _constants);
+        _reader = new Avx2StepReader(_kernel, layout, hasWords: _planes == 2, _isSigned, _constants);
     }
 
     private Assembler Asm => _kernel.Asm;
@@ -163,15 +169,17 @@ internal sealed class InterleavedAvx2Kernel
                 for (int t = 0; t < count; t++)
                 {
                     if (_products != ByteProducts.Pairs) AddProducts(2 * t, Field(firstToken + t, 4 * vector), begins: i == 0);
+                    else if (_isSigned) MultiplySigned(2 * t, Field(firstToken + t, 4 * vector), begins: i == 0);
                     else if (_planes == 2) MultiplyWords(2 * t, Word(firstToken + t, plane, vector), begins: plane == 0 && i == 0);
                     else MultiplyBytes(2 * t, Field(firstToken + t, 4 * vector), begins: i % Additions(_layout) == 0);
                 }
 
                 bool isLast = i == vectors - 1;
-                if (_products == ByteProducts.Pairs && _planes == 1 && (isLast || (i + 1) % Additions(_layout) == 0)) WidenSums(count, isFirst: i < Additions(_layout), isLast);
+                if (_products == ByteProducts.Pairs && _planes == 1 && !_isSigned && (isLast || (i + 1) % Additions(_layout) == 0)) WidenSums(count, isFirst: i < Additions(_layout), isLast);
             }
 
-        if (_layout.Offset == 0) return;
+        // Nothing is taken off signed codes.
+        if (_layout.Offset == 0 || _isSigned) return;
         for (int t = 0; t < count; t++)
         {
             Asm.vpbroadcastd(Y(Activations), Field(firstToken + t, InterleavedActivations.Corrections + (4 * sixteen)));
@@ -185,6 +193,7 @@ internal sealed class InterleavedAvx2Kernel
         {
             if (_parts == 1) _reader.Unpack(Codes + half, step, vector, half, plane);
             else Asm.vmovdqa(Y(Codes + half), Frame(_codes + (((plane * Vectors) + vector) * Line) + (half * Half)));
+            if (_isSigned) Asm.vpabsb(Y(Magnitudes + half), Y(Codes + half));
         }
     }
 
@@ -202,6 +211,19 @@ internal sealed class InterleavedAvx2Kernel
         Asm.vpmaddubsw(Y(Activations), Y(Codes + 1), Y(Activations));
         Asm.vpaddw(Y(sums), Y(sums), Y(Product));
         Asm.vpaddw(Y(sums + 1), Y(sums + 1), Y(Activations));
+    }
+
+    // The same of signed codes: their magnitudes, with activations that take their signs. A pair of products fits 16 bits, 128 · 127 twice; two do not.
+    private void MultiplySigned(int sums, AssemblerMemoryOperand activations, bool begins)
+    {
+        Asm.vpbroadcastd(Y(Activations), activations);
+        for (int half = 0; half < 2; half++)
+        {
+            Asm.vpsignb(Y(Product), Y(Activations), Y(Codes + half));
+            Asm.vpmaddubsw(Y(Product), Y(Magnitudes + half), Y(Product));
+            Asm.vpmaddwd(Y(begins ? sums + half : Product), Y(Product), Frame(_ones));
+            if (!begins) Asm.vpaddd(Y(sums + half), Y(sums + half), Y(Product));
+        }
     }
 
     // The same, to sums of 32 bits.
