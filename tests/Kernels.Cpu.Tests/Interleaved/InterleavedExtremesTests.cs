@@ -28,15 +28,22 @@ public unsafe class InterleavedExtremesTests
     public void NothingOverflows(string name)
     {
         InterleavedLayout layout = FormatProbe.Find(name).Interleaved!;
-        int cols = 2 * layout.BlockColumns;
-        using GuardedMemory group = new((int)layout.GroupBytes(cols)), x = new((int)InterleavedProduct.ActivationBytes(layout, cols, Patterns.Length));
-        for (int t = 0; t < Patterns.Length; t++) Place(layout, Patterns[t], cols, t, x.Start);
-        List<(string Name, nint Code)> kernels = [.. Products().Select(products => (products.ToString(), InterleavedAvx2Kernel.Assemble(layout, Patterns.Length, 1, products)))];
-        if (Isa.HasAvx512Vnni) kernels.Add(("512 bits", layout.Kernel(Patterns.Length, 1)));
+        // One token has a way of its own.
+        CheckAll(layout, Patterns);
+        foreach (Func<int, sbyte> pattern in Patterns) CheckAll(layout, [pattern]);
+    }
+
+    private static void CheckAll(InterleavedLayout layout, Func<int, sbyte>[] patterns)
+    {
+        int cols = 2 * layout.BlockColumns, tokens = patterns.Length;
+        using GuardedMemory group = new((int)layout.GroupBytes(cols)), x = new((int)InterleavedProduct.ActivationBytes(layout, cols, tokens));
+        for (int t = 0; t < tokens; t++) Place(layout, patterns, cols, t, x.Start);
+        List<(string Name, nint Code)> kernels = [.. Products().Select(products => (products.ToString(), InterleavedAvx2Kernel.Assemble(layout, tokens, 1, products)))];
+        if (Isa.HasAvx512Vnni) kernels.Add(("512 bits", layout.Kernel(tokens, 1)));
         foreach (byte code in new byte[] { 0xff, 0, 0x7f, 0x80 }.Concat(Enumerable.Range(1, 14).Select(nibble => (byte)(0x11 * nibble))))
         {
             Fill(layout, cols, code, group.Start);
-            foreach ((string kernel, nint address) in kernels) Check($"{name}, {kernel}, bytes {code}", layout, address, cols, group.Start, x.Start);
+            foreach ((string kernel, nint address) in kernels) Check($"{layout.Name}, {kernel}, bytes {code}", layout, patterns, address, cols, group.Start, x.Start);
         }
     }
 
@@ -90,9 +97,9 @@ public unsafe class InterleavedExtremesTests
         if (Isa.HasAvx512Vnni) yield return ByteProducts.Avx512Vnni;
     }
 
-    private static void Check(string what, InterleavedLayout layout, nint kernel, int cols, byte* group, byte* x)
+    private static void Check(string what, InterleavedLayout layout, Func<int, sbyte>[] patterns, nint kernel, int cols, byte* group, byte* x)
     {
-        int tokens = Patterns.Length;
+        int tokens = patterns.Length;
         float[] found = new float[16 * tokens], expected = new float[16 * tokens];
         fixed (float* y = found, reference = expected)
         {
@@ -106,18 +113,18 @@ public unsafe class InterleavedExtremesTests
             for (int row = 0; row < 16; row++)
             {
                 double exact = 0;
-                for (int k = 0; k < cols; k++) exact += (double)InterleavedScalar.Weight(layout, group, row, k) * Patterns[t](k % 32);
+                for (int k = 0; k < cols; k++) exact += (double)InterleavedScalar.Weight(layout, group, row, k) * patterns[t](k % 32);
                 int at = (16 * t) + row;
                 Assert.True(exact == found[at], $"{what}, pattern {t}, row {row}: {found[at]:R}, exactly {exact:R}");
                 Assert.Equal(exact, expected[at]);
             }
     }
 
-    private static void Place(InterleavedLayout layout, Func<int, sbyte> pattern, int cols, int token, byte* x)
+    private static void Place(InterleavedLayout layout, Func<int, sbyte>[] patterns, int cols, int token, byte* x)
     {
-        float[] values = [.. Enumerable.Range(0, cols).Select(k => (float)pattern(k % 32))];
+        float[] values = [.. Enumerable.Range(0, cols).Select(k => (float)patterns[token](k % 32))];
         fixed (float* source = values)
-            InterleavedActivations.QuantizeScalar(source, cols, layout.Offset, layout.PerSixteen, Patterns.Length, x + (token * InterleavedActivations.BlockBytes));
+            InterleavedActivations.QuantizeScalar(source, cols, layout.Offset, layout.PerSixteen, patterns.Length, x + (token * InterleavedActivations.BlockBytes));
     }
 
     private static void Fill(InterleavedLayout layout, int cols, byte code, byte* group)
