@@ -20,7 +20,7 @@ internal static unsafe class InterleavedRates
     /// <summary>Prints a Markdown table.</summary>
     public static int Print(IReadOnlyList<string> names)
     {
-        WeightFormat[] formats = [.. FormatTable.All.Where(format => format.Interleaved is { HasKernels: true } && (names.Count == 0 || names.Contains(format.Info.Name)))];
+        WeightFormat[] formats = [.. FormatTable.All.Where(format => InterleavedLayout.HasKernels && format.Interleaved is not null && (names.Count == 0 || names.Contains(format.Info.Name)))];
         if (formats.Length == 0)
         {
             Console.Error.WriteLine($"kernels: the tier here is {Isa.Name}, for which none are assembled");

@@ -55,7 +55,7 @@ public sealed unsafe class CpuBackend : Backend
 
     /// <inheritdoc/>
     public override bool Copies(WeightFormat format, int cols, MatrixUse use) =>
-        _repack && use != MatrixUse.Lookup && format.Interleaved is { HasKernels: true } layout && cols % layout.BlockColumns == 0;
+        _repack && use != MatrixUse.Lookup && InterleavedLayout.HasKernels && format.Interleaved is { } layout && cols % layout.BlockColumns == 0;
 
     /// <inheritdoc/>
     public override WeightMatrix BindMatrix(string name, WeightFormat format, int count, int rows, int cols, nint address, MatrixUse use = MatrixUse.Product)

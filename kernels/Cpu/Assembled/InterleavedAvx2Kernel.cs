@@ -91,7 +91,7 @@ internal sealed class InterleavedAvx2Kernel
         _kernel.Load(rax, 16);
         _kernel.Load(rcx, 24);
         _kernel.Repeat(rcx, () => StepReader.Block(_kernel, _layout, Streams.AsSpan(0, _streams), Step));
-        AddOutputs();
+        _kernel.AddOutputsOfFrame(_tokens, _streams);
         _kernel.LeaveFrame();
         _kernel.End();
         return _kernel.ToBytes();
@@ -282,31 +282,6 @@ internal sealed class InterleavedAvx2Kernel
                 if (_layout.HasMinimums) Asm.vfmadd231ps(sum, Y(Product), Frame(minimum + (half * Half)));
                 Asm.vmovaps(Frame(output + (half * Half)), sum);
             }
-        }
-    }
-
-    // Uses what KernelAssembler.AddOutputs does.
-    private void AddOutputs()
-    {
-        _kernel.Load(rax, 32);
-        _kernel.Load(rcx, 40);
-        _kernel.Load(r8, 48);
-        for (int s = 0; s < _streams; s++)
-        {
-            Asm.mov(rdx, rax);
-            for (int t = 0; t < _tokens; t++)
-            {
-                for (int half = 0; half < 2; half++)
-                {
-                    Asm.vmovaps(Y(half), Frame((((s * _tokens) + t) * Line) + (half * Half)));
-                    Asm.vaddps(Y(half), Y(half), __ymmword_ptr[rdx + (half * Half)]);
-                    Asm.vmovups(__ymmword_ptr[rdx + (half * Half)], Y(half));
-                }
-
-                Asm.add(rdx, r8);
-            }
-
-            Asm.add(rax, rcx);
         }
     }
 

@@ -132,6 +132,32 @@ internal sealed class KernelAssembler
         }
     }
 
+    /// <summary>The same with 256 bits, of outputs that lie at the beginning of the frame. Uses two vectors besides.</summary>
+    public void AddOutputsOfFrame(int tokens, int streams)
+    {
+        const int Half = 32;
+        Load(rax, 32);
+        Load(rcx, 40);
+        Load(r8, 48);
+        for (int s = 0; s < streams; s++)
+        {
+            Asm.mov(rdx, rax);
+            for (int t = 0; t < tokens; t++)
+            {
+                for (int half = 0; half < 2; half++)
+                {
+                    Asm.vmovaps(Y(half), __ymmword_ptr[rsp + (((((s * tokens) + t) * 2) + half) * Half)]);
+                    Asm.vaddps(Y(half), Y(half), __ymmword_ptr[rdx + (half * Half)]);
+                    Asm.vmovups(__ymmword_ptr[rdx + (half * Half)], Y(half));
+                }
+
+                Asm.add(rdx, r8);
+            }
+
+            Asm.add(rax, rcx);
+        }
+    }
+
     /// <summary>
     /// Takes memory on the stack, aligned to 64 bytes, that begins at rsp until <see cref="LeaveFrame"/>. Uses rax. Less than a page, so that no guard page is stepped over.
     /// </summary>

@@ -85,8 +85,8 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     /// <summary>The largest unsigned byte that a code stands for.</summary>
     public int LargestValue => Codebook?.Max() ?? (1 << CodeBits) - 1;
 
-    /// <summary>Whether there are assembled kernels for it in this process.</summary>
-    public bool HasKernels => Isa.HasAvx512Vnni || (Isa.HasAssembledAvx2 && Element == FloatElement.None);
+    /// <summary>Whether there are assembled kernels in this process.</summary>
+    public static bool HasKernels => Isa.HasAvx512Vnni || Isa.HasAssembledAvx2;
 
     /// <summary>Scales of a row in a step.</summary>
     public int ScalesPerStep => PerSixteen ? 2 : 1;
@@ -183,9 +183,9 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
 
     private nint Assemble(int tokens, int streams)
     {
-        if (Element != FloatElement.None) return Assembled.InterleavedFloatKernel.Assemble(this, tokens, streams);
-        return Isa.HasAvx512Vnni
-            ? Assembled.InterleavedKernel.Assemble(this, tokens, streams)
+        if (Isa.HasAvx512Vnni) return Element != FloatElement.None ? Assembled.InterleavedFloatKernel.Assemble(this, tokens, streams) : Assembled.InterleavedKernel.Assemble(this, tokens, streams);
+        return Element != FloatElement.None
+            ? Assembled.InterleavedAvx2FloatKernel.Assemble(this, tokens, streams)
             : Assembled.InterleavedAvx2Kernel.Assemble(this, tokens, streams, Isa.HasAvxVnni ? Assembled.ByteProducts.AvxVnni : Assembled.ByteProducts.Pairs);
     }
 }

@@ -13,6 +13,8 @@ public unsafe class InterleavedKernelTests
 
     public static TheoryData<string> Formats => InterleavedProbe.Formats;
 
+    public static TheoryData<string> FloatFormats => FormatProbe.Names(format => format.Interleaved is { Element: not FloatElement.None });
+
     public static TheoryData<string> BlockFormats => FormatProbe.Names(format => format.Interleaved is { Element: FloatElement.None });
 
     [TierTheory(IsaTier.Avx2)]
@@ -32,6 +34,10 @@ public unsafe class InterleavedKernelTests
     [TierTheory(IsaTier.Avx2)]
     [MemberData(nameof(BlockFormats))]
     public void CodeAssembledForAvx2AgreesWithScalar(string name) => CheckAll(name, Products(ByteProducts.Pairs));
+
+    [TierTheory(IsaTier.Avx2)]
+    [MemberData(nameof(FloatFormats))]
+    public void FloatCodeAssembledForAvx2AgreesWithScalar(string name) => CheckAll(name, InterleavedAvx2FloatKernel.Assemble);
 
     [TierTheory(IsaTier.AvxVnni)]
     [MemberData(nameof(BlockFormats))]
