@@ -44,10 +44,10 @@ const median = values => values.toSorted((a, b) => a - b)[values.length >> 1];
 const show = (values, digits) => `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
 const quern = join(root, "src/Cli/bin/Release/net10.0/quern.dll"), bench = join(root, "benchmarks/bin/Release/net10.0/Quern.Benchmarks.dll");
 const limits = () => JSON.parse(run("dotnet", [bench, "limits", options.t]));
-const before = limits(), rows = [], alone = options.s === "1";
-let peerVersion = "", system = "";
+const alone = options.s === "1", row = (...cells) => console.log(`| ${cells.join(" | ")} |`);
+let peerVersion = "", system = "", hasHead = false;
 for (const model of models) {
-  const pp = {quern: [], int8: [], peer: []}, tg = {quern: [], peer: []};
+  const before = limits(), pp = {quern: [], int8: [], peer: []}, tg = {quern: [], peer: []};
   for (let round = 0; round < +options.r; round++) {
     console.error(`${basename(model)}: round ${round + 1} of ${options.r}`);
     const peer = JSON.parse(run("node", [join(here, "peer.mjs"), resolve(model), options.p, options.n, options.t, options.s], {PEER_FOLDER: options.folder}).trim().split("\n").at(-1));
@@ -63,17 +63,20 @@ for (const model of models) {
     }
     tg.quern.push(own("-p", "0", "-n", options.n, "-d", options.p, "-s", options.s).median_ts);
   }
-  rows.push({model, bytes: statSync(model).size, pp, tg});
-}
-const after = limits(), read = (before.readGBs + after.readGBs) / 2;
+  // A row as soon as it is known, so that a run that is cut off has told something.
+  const after = limits(), read = (before.readGBs + after.readGBs) / 2, name = basename(model);
+  if (!hasHead) {
+    hasHead = true;
+    console.log(`Processor: ${cpus()[0].model}, ${options.t} threads, Quern on ${before.isa}. Peer: llama.cpp in node-llama-cpp ${peerVersion}${options.without ? ` without ${options.without}` : ""}; it says: ${system}`);
+    console.log(`Limits before the first model: f32 multiply-add ${before.fmaGflops} GFLOP/s${before.byteGops ? `, byte products ${before.byteGops} Gop/s` : ""}${before.tileGflops ? `, bfloat16 tiles ${before.tileGflops} GFLOP/s` : ""}. The read limit is the mean of before and after a model.`);
+    console.log(`Medians of ${options.r} alternating rounds (minimum–maximum), tokens per second.\n`);
+    row("model", "test", "Quern", "llama.cpp", "Quern / llama.cpp", "read limit, GB/s", "Quern's share of it");
+    row("---", "---", "---:", "---:", "---:", "---:", "---:");
+  }
 
-console.log(`Processor: ${cpus()[0].model}, ${options.t} threads, Quern on ${before.isa}. Peer: llama.cpp in node-llama-cpp ${peerVersion}${options.without ? ` without ${options.without}` : ""}; it says: ${system}`);
-console.log(`Limits in this run, before and after: memory read ${before.readGBs} and ${after.readGBs} GB/s, f32 multiply-add ${before.fmaGflops} and ${after.fmaGflops} GFLOP/s${before.byteGops ? `, byte products ${before.byteGops} and ${after.byteGops} Gop/s` : ""}${before.tileGflops ? `, bfloat16 tiles ${before.tileGflops} and ${after.tileGflops} GFLOP/s` : ""}.`);
-console.log(`Medians of ${options.r} alternating rounds (minimum–maximum), tokens per second.\n`);
-console.log(`| model | test | Quern | llama.cpp | Quern / llama.cpp | Quern's share of the read limit |`);
-console.log(`| --- | --- | ---: | ---: | ---: | ---: |`);
-for (const {model, bytes, pp, tg} of rows) {
-  if (alone) console.log(`| ${basename(model)} | prompt ${options.p} | ${show(pp.quern, 1)} | ${show(pp.peer, 1)} | ${(median(pp.quern) / median(pp.peer)).toFixed(2)} | |`);
-  if (pp.int8.length) console.log(`| ${basename(model)} | prompt ${options.p}, int8 (off by ${(100 * pp.error).toFixed(2)} %) | ${show(pp.int8, 1)} | ${show(pp.peer, 1)} | ${(median(pp.int8) / median(pp.peer)).toFixed(2)} | |`);
-  console.log(`| ${basename(model)} | ${alone ? "one token" : `a token of ${options.s}`} | ${show(tg.quern, 2)} | ${show(tg.peer, 2)} | ${(median(tg.quern) / median(tg.peer)).toFixed(2)} | ${Math.round(median(tg.quern) / +options.s * bytes / 1e9 / read * 100)} % |`);
+  const ratio = (own, peer) => (median(own) / median(peer)).toFixed(2);
+  if (alone) row(name, `prompt ${options.p}`, show(pp.quern, 1), show(pp.peer, 1), ratio(pp.quern, pp.peer), "", "");
+  if (pp.int8.length) row(name, `prompt ${options.p}, int8 (off by ${(100 * pp.error).toFixed(2)} %)`, show(pp.int8, 1), show(pp.peer, 1), ratio(pp.int8, pp.peer), "", "");
+  const share = median(tg.quern) / +options.s * statSync(model).size / 1e9 / read;
+  row(name, alone ? "one token" : `a token of ${options.s}`, show(tg.quern, 2), show(tg.peer, 2), ratio(tg.quern, tg.peer), read.toFixed(1), `${Math.round(share * 100)} %`);
 }
