@@ -7,22 +7,25 @@ namespace Quern.Kernels.Cpu.Assembled;
 
 /// <summary>
 /// Writes the instructions that read a step of an <see cref="InterleavedLayout"/> with AVX2 and F16C: what <see cref="StepReader"/> does for sixteen rows, for eight of them at a time, which are
-/// half of each of the layout's vectors. ymm14 and ymm15 are used on the way. Constants lie in the kernel's frame, where they are aligned.
+/// half of each of the layout's vectors. ymm15 is used on the way. Constants lie in the kernel's frame, where they are aligned.
 /// </summary>
 internal sealed class Avx2StepReader(KernelAssembler kernel, InterleavedLayout layout, bool hasWords, bool isSigned, int frame)
 {
     /// <summary>Bytes of the frame that constants take.</summary>
-    public const int FrameBytes = 5 * Vector;
+    public const int FrameBytes = (3 + MostMasks) * Vector;
 
-    private const int Vector = 32, Other = 14, Scratch = 15;
-    private const int Mask = 0, Upper = 1, Table = 2, MaskBytes = 3, MaskBits = 4, EvenBytes = 3, Signs = 3, SignBit = 128;
+    private const int Vector = 32, Scratch = 15, MostMasks = 8, SignBit = 128;
+    private const int Table = 0, EvenBytes = 1, Signs = 2, Masks = 3;
+
+    // The bits of codes that their pieces are.
+    private readonly int[] _masks = [.. Enumerable.Range(0, 8).SelectMany(layout.Pieces).Select(piece => piece.Mask).Distinct()];
 
     private Assembler Asm => kernel.Asm;
 
     /// <summary>Places constants in the frame; the first thing to call in it.</summary>
     public void PlaceConstants()
     {
-        Place(Mask, kernel.Lane(layout.CodeBits switch { < 4 => 0x03030303u, _ => 0x0f0f0f0fu }));
+        for (int i = 0; i < _masks.Length; i++) Place(Masks + i, kernel.Lane(0x01010101u * (uint)_masks[i]));
         if (layout.Codebook is { } codebook)
         {
             Asm.vbroadcasti128(Y(Scratch), kernel.Sixteen(isSigned ? [.. codebook.Select(value => (byte)(value ^ SignBit))] : codebook));
@@ -31,13 +34,6 @@ internal sealed class Avx2StepReader(KernelAssembler kernel, InterleavedLayout l
 
         if (hasWords) Place(EvenBytes, kernel.Lane(0x00ff00ff));
         if (isSigned) Place(Signs, kernel.Lane(0x01010101u * SignBit));
-        if (layout.CodeBits == 6) Place(Upper, kernel.Lane(0x30303030));
-        if (layout.CodeBits is not (3 or 5)) return;
-        Place(Upper, kernel.Lane(0x01010101u << (layout.CodeBits - 1)));
-        Asm.vmovdqu(Y(Scratch), __ymmword_ptr[kernel.Memory([.. Enumerable.Range(0, Vector).Select(i => (byte)(i / 8))])]);
-        Asm.vmovdqa(At(MaskBytes), Y(Scratch));
-        Asm.vmovdqu(Y(Scratch), __ymmword_ptr[kernel.Memory([.. Enumerable.Range(0, Vector).Select(i => (byte)(1 << (i % 8)))])]);
-        Asm.vmovdqa(At(MaskBits), Y(Scratch));
     }
 
     /// <summary>Loads the scales, or the minimums, of eight rows; see <see cref="StepReader.LoadScale"/>.</summary>
@@ -74,27 +70,22 @@ internal sealed class Avx2StepReader(KernelAssembler kernel, InterleavedLayout l
     /// <param name="plane">Of words: 0 for even columns, 1 for odd ones.</param>
     public void Unpack(int target, AssemblerRegister64 step, int vector, int half, int plane)
     {
-        int low = layout.CodesOffset + (Vector * half), high = low + layout.LowBytes, four = vector % 4;
-        switch (layout.CodeBits)
+        foreach (CodePiece piece in layout.Pieces(vector))
         {
-            case 8:
-                Asm.vmovdqu(Y(target), __ymmword_ptr[step + low + (64 * vector)]);
-                if (isSigned) Asm.vpxor(Y(target), Y(target), At(Signs));
-                if (hasWords) Words(target, plane);
-                return;
-            case >= 4:
-                Asm.vmovdqu(Y(target), __ymmword_ptr[step + low + (64 * four)]);
-                if (vector >= 4) Asm.vpsrlw(Y(target), Y(target), 4);
-                break;
-            default:
-                Asm.vmovdqu(Y(target), __ymmword_ptr[step + low + (64 * (vector / 4))]);
-                if (four > 0) Asm.vpsrlw(Y(target), Y(target), (byte)(2 * four));
-                break;
+            int part = piece.To == 0 ? target : Scratch, right = piece.From - piece.To;
+            Asm.vmovdqu(Y(part), __ymmword_ptr[step + layout.CodesOffset + (64 * piece.Source) + (Vector * half)]);
+            if (right > 0) Asm.vpsrlw(Y(part), Y(part), (byte)right);
+            if (layout.CodeBits < 8) Asm.vpand(Y(part), Y(part), At(Masks + Array.IndexOf(_masks, piece.Mask)));
+            if (part == Scratch) Asm.vpor(Y(target), Y(target), Y(Scratch));
         }
 
-        Asm.vpand(Y(target), Y(target), At(Mask));
-        if (layout.CodeBits is 3 or 5) AddMask(target, step + layout.CodesOffset + layout.LowBytes + (8 * vector) + (4 * half));
-        if (layout.CodeBits == 6) AddUpperPair(target, step + high + (64 * (vector / 4)), four);
+        if (layout.CodeBits == 8)
+        {
+            if (isSigned) Asm.vpxor(Y(target), Y(target), At(Signs));
+            if (hasWords) Words(target, plane);
+            return;
+        }
+
         if (layout.Codebook is null) return;
         Asm.vmovdqa(Y(Scratch), At(Table));
         Asm.vpshufb(Y(target), Y(Scratch), Y(target));
@@ -105,28 +96,6 @@ internal sealed class Avx2StepReader(KernelAssembler kernel, InterleavedLayout l
     {
         if (plane == 0) Asm.vpand(Y(target), Y(target), At(EvenBytes));
         else Asm.vpsrlw(Y(target), Y(target), 8);
-    }
-
-    // A mask's 32 bits to 32 bytes: every byte gets the mask's byte that its bit is in, and keeps that bit.
-    private void AddMask(int target, AssemblerMemoryOperand at)
-    {
-        Asm.vpbroadcastd(Y(Scratch), __dword_ptr[at]);
-        Asm.vpshufb(Y(Scratch), Y(Scratch), At(MaskBytes));
-        Asm.vmovdqa(Y(Other), At(MaskBits));
-        Asm.vpand(Y(Scratch), Y(Scratch), Y(Other));
-        Asm.vpcmpeqb(Y(Scratch), Y(Scratch), Y(Other));
-        Asm.vpand(Y(Scratch), Y(Scratch), At(Upper));
-        Asm.vpor(Y(target), Y(target), Y(Scratch));
-    }
-
-    // code |= pair << 4.
-    private void AddUpperPair(int target, AssemblerMemoryOperand at, int pair)
-    {
-        Asm.vmovdqu(Y(Scratch), __ymmword_ptr[at]);
-        if (pair < 2) Asm.vpsllw(Y(Scratch), Y(Scratch), (byte)(4 - (2 * pair)));
-        if (pair > 2) Asm.vpsrlw(Y(Scratch), Y(Scratch), 2);
-        Asm.vpand(Y(Scratch), Y(Scratch), At(Upper));
-        Asm.vpor(Y(target), Y(target), Y(Scratch));
     }
 
     private void Place(int constant, AssemblerMemoryOperand lane)

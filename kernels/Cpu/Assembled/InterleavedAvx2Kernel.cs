@@ -147,14 +147,18 @@ internal sealed class InterleavedAvx2Kernel
             }
     }
 
+    // Those of many pieces first: the others are there sooner.
     private void PlaceCodes(AssemblerRegister64 step)
     {
+        int[] order = [.. Enumerable.Range(0, Vectors).OrderByDescending(vector => _layout.Pieces(vector).Length)];
         for (int plane = 0; plane < _planes; plane++)
-            for (int i = 0; i < 2 * Vectors; i++)
-            {
-                _reader.Unpack(i % 8, step, i / 2, i % 2, plane);
-                Asm.vmovdqa(Frame(_codes + (plane * Vectors * Line) + (i * Half)), Y(i % 8));
-            }
+            foreach (int vector in order)
+                for (int half = 0; half < 2; half++)
+                {
+                    int target = ((2 * vector) + half) % 8;
+                    _reader.Unpack(target, step, vector, half, plane);
+                    Asm.vmovdqa(Frame(_codes + (((plane * Vectors) + vector) * Line) + (half * Half)), Y(target));
+                }
     }
 
     // Sums of 32 bits in ymm0 and following, two for each token.

@@ -76,9 +76,6 @@ internal sealed class KernelAssembler
     /// <summary>A constant as an operand: sixteen equal 32-bit lanes.</summary>
     public AssemblerMemoryOperand Each(uint number) => __dword_bcst[Constant(BitConverter.GetBytes(number))];
 
-    /// <summary>A constant as an operand: 64 equal bytes.</summary>
-    public AssemblerMemoryOperand Bytes(byte number) => __zmmword_ptr[Constant([.. Enumerable.Repeat(number, 64)])];
-
     /// <summary>A constant of 16 bytes.</summary>
     public AssemblerMemoryOperand Sixteen(byte[] bytes) => __xmmword_ptr[Constant(bytes)];
 

@@ -12,17 +12,17 @@ namespace Quern.Kernels.Cpu.Assembled;
 internal sealed class StepReader(KernelAssembler kernel, InterleavedLayout layout)
 {
     private const int Codes = 0, Scratch = 10;
-    private AssemblerMemoryOperand _mask, _constant;
+    private const byte Merge = 0xF8;
+    private readonly Dictionary<int, AssemblerMemoryOperand> _masks = [];
+    private AssemblerMemoryOperand _codebook;
 
     private Assembler Asm => kernel.Asm;
 
     /// <summary>Places constants behind the kernel; the first thing to call.</summary>
     public void PlaceConstants()
     {
-        _mask = kernel.Each(layout.CodeBits < 4 ? 0x03030303u : 0x0f0f0f0fu);
-        if (layout.Codebook is { } codebook) _constant = kernel.Sixteen(codebook);
-        else if (layout.CodeBits == 6) _constant = kernel.Each(0x30303030);
-        else if (layout.CodeBits is 3 or 5) _constant = kernel.Bytes((byte)(1 << (layout.CodeBits - 1)));
+        if (layout.Codebook is { } codebook) _codebook = kernel.Sixteen(codebook);
+        foreach (int mask in Enumerable.Range(0, 8).SelectMany(layout.Pieces).Select(piece => piece.Mask).Distinct()) _masks[mask] = kernel.Each(0x01010101u * (uint)mask);
     }
 
     /// <summary>Writes what is done with every step of a block, whose streams then begin at the next one. With <see cref="ScaleKind.Super"/> it is a loop counted in r12.</summary>
@@ -79,24 +79,22 @@ internal sealed class StepReader(KernelAssembler kernel, InterleavedLayout layou
     /// <param name="count">8 or 4.</param>
     public void Unpack(AssemblerRegister64 step, int first, int count)
     {
-        int low = layout.CodesOffset, high = low + layout.LowBytes;
+        int low = layout.CodesOffset;
         switch (layout.CodeBits)
         {
             case 8:
                 for (int i = 0; i < count; i++) Asm.vmovdqu32(Z(Codes + i), __zmmword_ptr[step + low + (64 * (first + i))]);
                 return;
-            case >= 4:
+            case 4:
                 Nibbles(step + low, first, count);
                 break;
             default:
-                BitPairs(step + low, first, count);
+                Pieces(step + low, first, count);
                 break;
         }
 
-        if (layout.CodeBits is 3 or 5) Masks(step + high, first, count);
-        if (layout.CodeBits == 6) UpperPairs(step + high, first, count);
         if (layout.Codebook is null) return;
-        Asm.vbroadcasti32x4(Z(Scratch), _constant);
+        Asm.vbroadcasti32x4(Z(Scratch), _codebook);
         for (int i = 0; i < count; i++) Asm.vpshufb(Z(Codes + i), Z(Scratch), Z(Codes + i));
     }
 
@@ -106,42 +104,21 @@ internal sealed class StepReader(KernelAssembler kernel, InterleavedLayout layou
         for (int i = 4; i < count; i++) Asm.vpsrlw(Z(Codes + i), Z(Codes + i - 4), 4);
         if (first == 4)
             for (int i = 0; i < 4; i++) Asm.vpsrlw(Z(Codes + i), Z(Codes + i), 4);
-        for (int i = 0; i < count; i++) Asm.vpandd(Z(Codes + i), Z(Codes + i), _mask);
+        for (int i = 0; i < count; i++) Asm.vpandd(Z(Codes + i), Z(Codes + i), _masks[15]);
     }
 
-    private void BitPairs(AssemblerMemoryOperand at, int first, int count)
-    {
-        for (int i = count - 1; i >= 0; i--)
-        {
-            int vector = first + i, pair = vector % 4;
-            Asm.vmovdqu32(Z(Codes + i), ZmmAt(at, 64 * (vector / 4)));
-            if (pair > 0) Asm.vpsrlw(Z(Codes + i), Z(Codes + i), (byte)(2 * pair));
-            Asm.vpandd(Z(Codes + i), Z(Codes + i), _mask);
-        }
-    }
-
-    private void Masks(AssemblerMemoryOperand at, int first, int count)
+    // The first piece of a code is moved and masked, others are merged under their masks: a | (b & c).
+    private void Pieces(AssemblerMemoryOperand at, int first, int count)
     {
         for (int i = 0; i < count; i++)
-        {
-            Asm.kmovq(k1, __qword_ptr[at + (8 * (first + i))]);
-            Asm.vpaddb(Z(Codes + i).k1, Z(Codes + i), _constant);
-        }
-    }
-
-    // code |= pair << 4, by moving bit pair j to bits 4 and 5 and merging under the constant 0x30: a | (b & c).
-    private void UpperPairs(AssemblerMemoryOperand at, int first, int count)
-    {
-        const byte Merge = 0xF8;
-        int moved = Scratch;
-        for (int i = 0; i < count; i++)
-        {
-            int vector = first + i, pair = vector % 4;
-            Asm.vmovdqu32(Z(moved), ZmmAt(at, 64 * (vector / 4)));
-            if (pair < 2) Asm.vpsllw(Z(moved), Z(moved), (byte)(4 - (2 * pair)));
-            if (pair > 2) Asm.vpsrlw(Z(moved), Z(moved), 2);
-            Asm.vpternlogd(Z(Codes + i), Z(moved), _constant, Merge);
-        }
+            foreach (CodePiece piece in layout.Pieces(first + i))
+            {
+                int target = piece.To == 0 ? Codes + i : Scratch, right = piece.From - piece.To;
+                Asm.vmovdqu32(Z(target), ZmmAt(at, 64 * piece.Source));
+                if (right > 0) Asm.vpsrlw(Z(target), Z(target), (byte)right);
+                if (target == Scratch) Asm.vpternlogd(Z(Codes + i), Z(Scratch), _masks[piece.Mask], Merge);
+                else Asm.vpandd(Z(target), Z(target), _masks[piece.Mask]);
+            }
     }
 
     private static AssemblerMemoryOperand ZmmAt(AssemblerMemoryOperand at, int offset) => __zmmword_ptr[at + offset];

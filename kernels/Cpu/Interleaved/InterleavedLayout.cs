@@ -31,15 +31,25 @@ internal enum FloatElement
     Brain,
 }
 
+/// <summary>Some bits of the codes of a vector: <c>code |= ((stored[Source] >> From) &amp; (2^Bits − 1)) &lt;&lt; To</c>, byte by byte.</summary>
+/// <param name="Source">Which stored vector.</param>
+/// <param name="From">The lowest of these bits in the stored bytes.</param>
+/// <param name="Bits">How many they are.</param>
+/// <param name="To">The lowest of them in the codes.</param>
+internal readonly record struct CodePiece(int Source, int From, int Bits, int To)
+{
+    /// <summary>Where the bits are in a code.</summary>
+    public int Mask => ((1 << Bits) - 1) << To;
+}
+
 /// <summary>
 /// How sixteen rows of a weight matrix lie together, so that a vector of sixteen 32-bit lanes holds a row in each lane and nothing is ever summed across
 /// lanes: <c>w[r, k] = scale × (value(code) − offset) + minimum</c>.
 /// <para>
 /// A group of sixteen rows is a run of blocks; a block is a step of 32 columns or, with <see cref="ScaleKind.Super"/>, a header (binary16 d of the 16 rows and,
 /// with minimums, their binary16 dmin) and eight steps. A step is, in this order: the scales of the 16 rows (twice with <see cref="PerSixteen"/>, for columns 0…15 and
-/// 16…31), their minimums in the same form, and the codes. Columns are taken in fours: vector j holds columns 4j…4j+3, of row r in bytes 4r…4r+3. With 8 bits a code the
-/// eight vectors follow each other; otherwise vectors 0…3 are the low nibbles and 4…7 the high nibbles of four vectors (4 to 6 bits), or vector j is bit pair j mod 4 of vector
-/// j / 4 of two (2 and 3 bits). A fifth or third bit is a mask of 64 bits for each vector; a fifth and sixth lie as bit pairs again.
+/// 16…31), their minimums in the same form, and the codes. Columns are taken in fours: vector j holds columns 4j…4j+3, of row r in bytes 4r…4r+3. The codes of b bits of these eight vectors
+/// are stored as b vectors: see <see cref="Pieces"/>.
 /// </para>
 /// <para>Floating-point formats have neither scales nor codes: a block is 32 columns, and a column the numbers of its 16 rows.</para>
 /// </summary>
@@ -63,6 +73,7 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
 
     private readonly nint[] _kernels = new nint[(MaxTokens + 1) * (MaxStreams + 1)];
     private readonly Lock _assembling = new();
+    private readonly CodePiece[][] _pieces = CodeBits > 8 ? [] : [.. Enumerable.Range(0, 8).Select(vector => PiecesOf(CodeBits, vector))];
     private nint _tileDecoder, _columnDecoder;
     private int _prepared;
 
@@ -100,11 +111,14 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
     /// <summary>Where a step's codes begin.</summary>
     public int CodesOffset => Element != FloatElement.None ? 0 : MinimumsOffset * (HasMinimums ? 2 : 1);
 
-    /// <summary>Bytes of the codes' lower part: bytes, nibbles or bit pairs.</summary>
-    public int LowBytes => CodeBits switch { 8 => 512, >= 4 => 256, _ => 128 };
-
     /// <summary>Bytes of a step.</summary>
     public int StepBytes => CodesOffset + (64 * CodeBits);
+
+    /// <summary>
+    /// Where in the stored vectors the codes of a vector, 0 to 7, are. A stored byte holds as many whole codes as it has room for, those of vectors 0 to b − 1 in its lowest b bits, of b to 2b − 1 in the
+    /// next ones. The other codes lie in pieces in the bits that are left, which are filled one byte after the other. (Fifth bits in masks of 64 took more instructions.)
+    /// </summary>
+    public CodePiece[] Pieces(int vector) => _pieces[vector];
 
     /// <summary>Bytes in front of a block's steps.</summary>
     public int HeaderBytes => Scale != ScaleKind.Super ? 0 : HasMinimums ? 4 * Rows : 2 * Rows;
@@ -168,6 +182,21 @@ internal sealed record InterleavedLayout(string Name, int CodeBits, ScaleKind Sc
                 else layout.Kernel(MaxTokens, 1);
             },
             this, preferLocal: false);
+    }
+
+    private static CodePiece[] PiecesOf(int bits, int vector)
+    {
+        int whole = 8 / bits * bits, spare = 8 % bits;
+        if (vector < whole) return [new(vector % bits, vector / bits * bits, bits, 0)];
+        List<CodePiece> pieces = [];
+        for (int to = 0, at = (vector - whole) * bits; to < bits;)
+        {
+            int count = Math.Min(spare - (at % spare), bits - to);
+            pieces.Add(new(at / spare, 8 - spare + (at % spare), count, to));
+            (to, at) = (to + count, at + count);
+        }
+
+        return [.. pieces];
     }
 
     private nint Decoder(ref nint decoder, bool whole)

@@ -73,16 +73,9 @@ internal static unsafe class InterleavedScalar
 
     private static int Value(InterleavedLayout layout, byte* step, int row, int column)
     {
-        int vector = column / 4, at = (4 * row) + (column % 4), pair = 2 * (vector % 4);
-        byte* low = step + layout.CodesOffset, high = low + layout.LowBytes;
-        int code = layout.CodeBits switch
-        {
-            8 => low[(64 * vector) + at],
-            >= 4 => (low[(64 * (vector % 4)) + at] >> (vector < 4 ? 0 : 4)) & 15,
-            _ => (low[(64 * (vector / 4)) + at] >> pair) & 3,
-        };
-        if (layout.CodeBits == 6) code |= ((high[(64 * (vector / 4)) + at] >> pair) & 3) << 4;
-        if (layout.CodeBits is 3 or 5) code |= ((high[(8 * vector) + (at / 8)] >> (at % 8)) & 1) << (layout.CodeBits - 1);
+        byte* codes = step + layout.CodesOffset + (4 * row) + (column % 4);
+        int code = 0;
+        foreach (CodePiece piece in layout.Pieces(column / 4)) code |= ((codes[64 * piece.Source] >> piece.From) << piece.To) & piece.Mask;
         return layout.Codebook is { } codebook ? codebook[code] : code;
     }
 

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Quern.Kernels.Cpu.Formats;
 
 namespace Quern.Kernels.Cpu.Interleaved;
@@ -95,50 +94,51 @@ internal static unsafe class Interleaver<T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Codes(in Geometry layout, Vector256<byte> codes, int row, byte* low)
     {
-        byte* high = low + layout.LowBytes;
-        Vector256<uint> fours = codes.AsUInt32();
+        uint* c = (uint*)&codes;
         switch (layout.CodeBits)
         {
             case 8:
-                for (int j = 0; j < 8; j++) Four(low, j, row, ((uint*)&fours)[j]);
-                return;
-            case >= 4:
-                Vector256<byte> nibbles = codes & Vector256.Create((byte)15);
-                Vector128<uint> packed = nibbles.GetLower().AsUInt32() | (nibbles.GetUpper().AsUInt32() << 4);
+                for (int j = 0; j < 8; j++) Four(low, j, row, c[j]);
+                break;
+            case 6:
+                for (int j = 0; j < 6; j++) Four(low, j, row, c[j] | (((c[6 + (j / 3)] >> (2 * (j % 3))) & 0x03030303) << 6));
+                break;
+            case 5:
+                Fives(c, row, low);
+                break;
+            case 4:
+                Vector128<uint> packed = codes.GetLower().AsUInt32() | (codes.GetUpper().AsUInt32() << 4);
                 for (int j = 0; j < 4; j++) Four(low, j, row, ((uint*)&packed)[j]);
                 break;
+            case 3:
+                Threes(c, row, low);
+                break;
             default:
-                Pairs(fours & Vector256.Create(0x03030303u), row, low);
+                for (int j = 0; j < 2; j++) Four(low, j, row, c[j] | (c[j + 2] << 2) | (c[j + 4] << 4) | (c[j + 6] << 6));
                 break;
         }
-
-        if (layout.CodeBits == 6) Pairs((fours >> 4) & Vector256.Create(0x03030303u), row, high);
-        if (layout.CodeBits is 3 or 5) Mask((uint)Avx2.MoveMask((fours << (8 - layout.CodeBits)).AsByte()), row, high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Four(byte* at, int vector, int row, uint bytes) => Unsafe.WriteUnaligned(at + (64 * vector) + (4 * row), bytes);
 
+    // What InterleavedLayout.Pieces says, four columns at a time.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Pairs(Vector256<uint> pairs, int row, byte* at)
+    private static void Fives(uint* c, int row, byte* at)
     {
-        Vector256<uint> placed = Avx2.ShiftLeftLogicalVariable(pairs, Vector256.Create(0u, 2, 4, 6, 0, 2, 4, 6));
-        placed |= Avx2.Shuffle(placed, 0b10_11_00_01);
-        placed |= Avx2.Shuffle(placed, 0b01_00_11_10);
-        Four(at, 0, row, placed.GetElement(0));
-        Four(at, 1, row, placed.GetElement(4));
+        Four(at, 0, row, c[0] | ((c[5] & 0x07070707) << 5));
+        Four(at, 1, row, c[1] | ((c[5] & 0x18181818) << 2) | ((c[6] & 0x01010101) << 7));
+        Four(at, 2, row, c[2] | ((c[6] & 0x0e0e0e0e) << 4));
+        Four(at, 3, row, c[3] | ((c[6] & 0x10101010) << 1) | ((c[7] & 0x03030303) << 6));
+        Four(at, 4, row, c[4] | ((c[7] & 0x1c1c1c1c) << 3));
     }
 
-    // The masks of the eight vectors have four bits for each row; two rows share a byte.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Mask(uint bits, int row, byte* at)
+    private static void Threes(uint* c, int row, byte* at)
     {
-        for (int j = 0; j < 8; j++, bits >>= 4)
-        {
-            byte* shared = at + (8 * j) + (row / 2);
-            int shift = 4 * (row % 2);
-            *shared = (byte)((*shared & ~(15 << shift)) | (int)((bits & 15) << shift));
-        }
+        Four(at, 0, row, c[0] | (c[3] << 3) | ((c[6] & 0x03030303) << 6));
+        Four(at, 1, row, c[1] | (c[4] << 3) | ((c[6] & 0x04040404) << 4) | ((c[7] & 0x01010101) << 7));
+        Four(at, 2, row, c[2] | (c[5] << 3) | ((c[7] & 0x06060606) << 5));
     }
 
     /// <summary>What of the layout the loops need, worked out once a group.</summary>
@@ -147,7 +147,7 @@ internal static unsafe class Interleaver<T>
         public readonly ScaleKind Scale = layout.Scale;
         public readonly bool HasMinimums = layout.HasMinimums, PerSixteen = layout.PerSixteen;
         public readonly int CodeBits = layout.CodeBits, HeaderBytes = layout.HeaderBytes, StepsPerBlock = layout.StepsPerBlock, StepBytes = layout.StepBytes;
-        public readonly int MinimumsOffset = layout.MinimumsOffset, CodesOffset = layout.CodesOffset, LowBytes = layout.LowBytes, BlockBytes = layout.BlockBytes;
+        public readonly int MinimumsOffset = layout.MinimumsOffset, CodesOffset = layout.CodesOffset, BlockBytes = layout.BlockBytes;
     }
 }
 

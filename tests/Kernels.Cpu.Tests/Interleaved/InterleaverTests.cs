@@ -38,4 +38,32 @@ public unsafe class InterleaverTests
         double ratio = format.Interleaved!.GroupBytes(2048) / (16.0 * format.Info.RowBytes(2048));
         Assert.InRange(ratio, 1, name == "Q2_K" ? 1.2 : 1.04); // Q2_K's scales of four bits take a byte here
     }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(8)]
+    public void PiecesOfCodesFillTheirBytesOnce(int bits)
+    {
+        InterleavedLayout layout = new("any", bits, ScaleKind.Half, 0);
+        int[] stored = new int[bits];
+        for (int vector = 0; vector < 8; vector++)
+        {
+            int code = 0;
+            foreach (CodePiece piece in layout.Pieces(vector))
+            {
+                int there = piece.Mask >> piece.To << piece.From;
+                Assert.Equal((0, 0), (stored[piece.Source] & there, code & piece.Mask));
+                Assert.Equal(code + 1, 1 << piece.To); // each piece goes above those before it, which readers rely on
+                (stored[piece.Source], code) = (stored[piece.Source] | there, code | piece.Mask);
+            }
+
+            Assert.Equal((1 << bits) - 1, code);
+        }
+
+        Assert.All(stored, bytes => Assert.Equal(255, bytes));
+    }
 }
