@@ -34,7 +34,7 @@ internal sealed record KernelText(string Ptx, int SharedBytes)
     }
 }
 
-/// <summary>Compiles kernels; on a card their PTX goes through <see cref="PtxLocals"/>, <see cref="PtxBlocks"/> and <see cref="PtxModule"/> on the way, and to the driver.</summary>
+/// <summary>Compiles kernels; on a card their PTX goes through <see cref="PtxLocals"/>, <see cref="PtxBlocks"/>, <see cref="PtxShared"/> and <see cref="PtxModule"/> on the way, and to the driver.</summary>
 internal static class KernelLoader
 {
     // What was compiled once serves every device of the process.
@@ -56,6 +56,7 @@ internal static class KernelLoader
         PTXCompiledKernel compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty);
         string text = PtxLocals.Promote(compiled.PTXAssembly);
         if (kernel.IsDefined(typeof(JoinsPiecesAttribute))) text = PtxBlocks.Join(text);
+        text = PtxShared.LeaveOutUnused(text);
         if (kernel.GetCustomAttribute<MostRegistersAttribute>() is { } bound) text = text.Replace("\n)\n{", $"\n)\n.maxnreg {bound.Count}\n{{", StringComparison.Ordinal);
         return new KernelText(PtxModule.Fit(text, StartsEarly(backend.Architecture), out int sharedBytes), sharedBytes);
     }

@@ -24,11 +24,13 @@ internal static partial class PtxModule
         ptx = startsEarly ? StartEarly(ptx) : ptx.Replace(Wait, "", StringComparison.Ordinal);
         if (ptx.Contains("wgmma.", StringComparison.Ordinal)) ptx = Target().Replace(ptx, ".target sm_90a");
         sharedBytes = 0;
-        if (Shared().Match(ptx) is not { Success: true } shared || int.Parse(shared.Groups["bytes"].Value, CultureInfo.InvariantCulture) is var bytes && bytes <= MostStatic) return ptx;
-        sharedBytes = bytes;
+        if (Shared().Matches(ptx).MaxBy(Bytes) is not { } shared || Bytes(shared) <= MostStatic) return ptx;
+        sharedBytes = Bytes(shared);
         int entry = ptx.IndexOf(".visible .entry", StringComparison.Ordinal);
         return $"{ptx[..entry]}.extern {shared.Groups["start"].Value}[];\n{ptx[entry..shared.Index]}{ptx[(shared.Index + shared.Length)..]}";
     }
+
+    private static int Bytes(Match shared) => int.Parse(shared.Groups["bytes"].Value, CultureInfo.InvariantCulture);
 
     private static string StartEarly(string ptx)
     {

@@ -65,6 +65,9 @@ internal static partial class PtxProbe
     /// <summary>How often a pattern is in a kernel.</summary>
     public static int Count(string ptx, string pattern) => Regex.Count(ptx, pattern);
 
+    /// <summary>Bytes of shared memory that a kernel declares with their number.</summary>
+    public static int StaticBytes(string ptx) => Declared().Matches(ptx).Sum(Number);
+
     private static string Name(Type type) => string.Join('-', type.GetGenericArguments().Select(Name).Prepend(type.Name));
 
     private static int Number(Match match) => match.Success ? int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) : 0;
@@ -77,6 +80,9 @@ internal static partial class PtxProbe
         foreach (string folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)) places.Add(Path.Combine(folder, "ptxas"));
         return places.FirstOrDefault(File.Exists);
     }
+
+    [GeneratedRegex(@"\.shared \.align \d+ \.b8 \w+\[(\d+)\];")]
+    private static partial Regex Declared();
 
     [GeneratedRegex(@"Used (\d+) registers")]
     private static partial Regex Registers();

@@ -25,6 +25,10 @@ public sealed class PtxTests(ITestOutputHelper output)
         // Nothing is left of the plain code beside PTX.
         if (rule.Kernel.Method.IsDefined(typeof(JoinsPiecesAttribute), false)) Assert.Equal(0, PtxProbe.Count(ptx, @"mov\.pred\s+%p\d+, 1;\s*@"));
 
+        // What it has without asking for it at launch; and nothing of what lanes exchange where there are no shuffles.
+        Assert.InRange(PtxProbe.StaticBytes(ptx), 0, 48 << 10);
+        Assert.Equal(0, PtxProbe.Count(ptx, @"__shared_alloca\d+\[512\];"));
+
         // It starts while the one before ends, and waits for that; the machine looks that it touches nothing before.
         Assert.Equal((1, 1), (PtxProbe.Count(ptx, @"griddepcontrol\.launch_dependents;"), PtxProbe.Count(ptx, @"griddepcontrol\.wait;")));
 
