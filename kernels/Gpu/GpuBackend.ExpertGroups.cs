@@ -49,9 +49,10 @@ public sealed unsafe partial class GpuBackend
         int width = RoundUp(x.Cols, isWarpgroups ? WarpgroupGemm.Depth : TensorGemm.Depth);
 
         // Warpgroups read a whole tile, wherever it begins.
-        long narrow = NarrowPlace((long)(pairs + WarpgroupGemm.MostTokens) * width * sizeof(ushort));
-        Narrow(new NarrowArguments(Place(x), width, narrow, isWarpgroups ? kernels.Order : ActivationOrder.Plain, routes.Sorted, byToken ? routes.TopK : 1), pairs);
-        GemmArguments arguments = new(matrix.Planes, 0, narrow, pairs, width, Offset(bias), Place(y), routes.Sorted);
+        NarrowPlaces places = NarrowPlace(pairs + WarpgroupGemm.MostTokens, width);
+        ActivationOrder order = isWarpgroups ? kernels.Form.Order : ActivationOrder.Plain;
+        Narrow(new NarrowArguments(Place(x), width, places, order, routes.Sorted, byToken ? routes.TopK : 1), kernels.Form.IsHalf, pairs);
+        GemmArguments arguments = new(matrix.Planes, 0, places, pairs, width, Offset(bias), Place(y), routes.Sorted);
         if (_device.Kind != GpuKind.Cuda)
         {
             kernels.Gemm(1).Run(_arena.Memory, arguments, routes.Tiles, Groups(matrix.Rows, TensorGemm.PlainRows), GpuDevice.WarpThreads);

@@ -1,5 +1,6 @@
 using Quern.Kernels.Cpu;
 using Quern.Kernels.Gpu.Gemm;
+using Quern.Kernels.Gpu.MatMul;
 using Quern.Kernels.Gpu.Weights;
 
 namespace Quern.Kernels.Gpu;
@@ -7,14 +8,14 @@ namespace Quern.Kernels.Gpu;
 /// <summary>Products of many tokens, on tensor cores.</summary>
 public sealed unsafe partial class GpuBackend
 {
-    /// <summary>Up to here weights are read once for eight tokens each; from here on once for all, as bfloat16.</summary>
+    /// <summary>Up to here weights are read once for eight tokens each; from here on once for all, in 16 bits.</summary>
     private const int MostGemvTokens = 16;
 
     /// <summary>From here on warpgroups multiply, where there are any.</summary>
     private const int FewestWarpgroupTokens = 33;
 
     private DeviceScratch? _narrow;
-    private GpuKernel<NarrowArguments>? _narrowKernel;
+    private GpuKernel<NarrowArguments>? _narrowBrains, _narrowHalves;
 
     private void MultiplyMany(Tensor x, ReadOnlySpan<Product> products)
     {
@@ -25,34 +26,35 @@ public sealed unsafe partial class GpuBackend
         }
 
         int width = RoundUp(x.Cols, TensorGemm.Depth);
-        long narrow = Narrow(x, width, NarrowPlace((long)x.Rows * width * sizeof(ushort)), ActivationOrder.Plain);
+        NarrowPlaces places = NarrowPlace(x.Rows, width);
+        ActivationForm? there = null;
         foreach (Product product in products)
         {
             DeviceMatrix matrix = (DeviceMatrix)product.Weights;
-            GemmArguments arguments = new(matrix.Planes, 0, narrow, x.Rows, width, Offset(product.Bias), Place(product.Y));
+            WeightKernels kernels = Kernels(matrix.Layout);
+            Narrow(x, width, places, kernels.Form with { Order = ActivationOrder.Plain }, ref there);
+            GemmArguments arguments = new(matrix.Planes, 0, places, x.Rows, width, Offset(product.Bias), Place(product.Y));
             if (_device.Kind != GpuKind.Cuda)
             {
-                Kernels(matrix.Layout).Gemm(1).Run(
-                    _arena.Memory, arguments, Groups(x.Rows, TensorGemm.PlainTokens), Groups(matrix.Rows, TensorGemm.PlainRows), GpuDevice.WarpThreads);
+                kernels.Gemm(1).Run(_arena.Memory, arguments, Groups(x.Rows, TensorGemm.PlainTokens), Groups(matrix.Rows, TensorGemm.PlainRows), GpuDevice.WarpThreads);
                 continue;
             }
 
             int tiles = Tiles(x.Rows, matrix.Rows);
-            Kernels(matrix.Layout).Gemm(tiles).Run(_arena.Memory, arguments, Groups(x.Rows, 32 * tiles), Groups(matrix.Rows, TensorGemm.Rows), TensorGemm.Threads);
+            kernels.Gemm(tiles).Run(_arena.Memory, arguments, Groups(x.Rows, 32 * tiles), Groups(matrix.Rows, TensorGemm.Rows), TensorGemm.Threads);
         }
     }
 
     private void MultiplyByWarpgroups(Tensor x, ReadOnlySpan<Product> products)
     {
         int width = RoundUp(x.Cols, WarpgroupGemm.Depth);
-        long bytes = (long)RoundUp(x.Rows, WarpgroupGemm.MostTokens) * width * sizeof(ushort), place = NarrowPlace(2 * bytes), blocks = -1, eights = -1;
+        NarrowPlaces places = NarrowPlace(RoundUp(x.Rows, WarpgroupGemm.MostTokens), width);
+        ActivationForm? there = null;
         foreach (Product product in products)
         {
             DeviceMatrix matrix = (DeviceMatrix)product.Weights;
-            bool isBlocks = Kernels(matrix.Layout).Order == ActivationOrder.Blocks;
-            if (isBlocks && blocks < 0) blocks = Narrow(x, width, place, ActivationOrder.Blocks);
-            if (!isBlocks && eights < 0) eights = Narrow(x, width, place + bytes, ActivationOrder.Eights);
-            GemmArguments arguments = new(matrix.Planes, 0, isBlocks ? blocks : eights, x.Rows, width, Offset(product.Bias), Place(product.Y));
+            Narrow(x, width, places, Kernels(matrix.Layout).Form, ref there);
+            GemmArguments arguments = new(matrix.Planes, 0, places, x.Rows, width, Offset(product.Bias), Place(product.Y));
             WarpgroupPlan plan = new(x.Rows, matrix.Rows, _device.Accelerator.NumMultiprocessors);
             Run(matrix, arguments.OfRows(0, plan.Rows), plan.Tiles);
             Run(matrix, arguments.OfRows(plan.Rows, matrix.Rows - plan.Rows), plan.RestTiles);
@@ -62,23 +64,33 @@ public sealed unsafe partial class GpuBackend
     private void Run(DeviceMatrix matrix, GemmArguments arguments, int tiles) => Kernels(matrix.Layout).Warpgroups(tiles).Run(
         _arena.Memory, arguments, Groups(arguments.Tokens, 32 * tiles), Groups(arguments.Weights.Rows, WarpgroupGemm.Rows), WarpgroupGemm.Threads);
 
-    private long NarrowPlace(long bytes)
+    private NarrowPlaces NarrowPlace(int rows, int width)
     {
-        _narrow ??= new DeviceScratch(_device, _arena, "activations as bfloat16");
-        return _arena.Offset(_narrow.Require(bytes));
+        long bytes = (long)rows * width * sizeof(ushort);
+        _narrow ??= new DeviceScratch(_device, _arena, "activations of 16 bits");
+        long place = _arena.Offset(_narrow.Require(bytes + (rows * sizeof(float))));
+        return new NarrowPlaces(place, place + bytes);
     }
 
-    private long Narrow(Tensor x, int width, long place, ActivationOrder order)
+    // Products of one kind of weights share what is there; those of another kind take its place.
+    private void Narrow(Tensor x, int width, NarrowPlaces places, ActivationForm form, ref ActivationForm? there)
     {
-        Narrow(new NarrowArguments(Place(x), width, place, order), x.Rows);
-        return place;
+        if (form != there) Narrow(new NarrowArguments(Place(x), width, places, form.Order), form.IsHalf, x.Rows);
+        there = form;
     }
 
-    private void Narrow(NarrowArguments arguments, int rows)
+    private void Narrow(NarrowArguments arguments, bool isHalf, int rows)
     {
         int threads = Threads(ElementThreads);
-        _narrowKernel ??= new GpuKernel<NarrowArguments>(_device, NarrowActivations.Kernel);
-        _narrowKernel.Run(_arena.Memory, arguments, Groups(arguments.Width / 2, threads), rows, threads);
+        if (isHalf)
+        {
+            _narrowHalves ??= new GpuKernel<NarrowArguments>(_device, NarrowActivations.HalfKernel);
+            _narrowHalves.Run(_arena.Memory, arguments, 1, rows, threads);
+            return;
+        }
+
+        _narrowBrains ??= new GpuKernel<NarrowArguments>(_device, NarrowActivations.BrainKernel);
+        _narrowBrains.Run(_arena.Memory, arguments, Groups(arguments.Width / 2, threads), rows, threads);
     }
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;

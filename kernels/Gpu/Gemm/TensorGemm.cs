@@ -6,15 +6,15 @@ using Quern.Kernels.Gpu.Weights;
 namespace Quern.Kernels.Gpu.Gemm;
 
 /// <summary>Arguments of <see cref="TensorGemm{TPanel, TTile}"/>.</summary>
-internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, long x, int tokens, int width, long bias, DeviceTensor y, SortedPairs pairs = default)
+internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, NarrowPlaces x, int tokens, int width, long bias, DeviceTensor y, SortedPairs pairs = default)
 {
     public readonly DeviceWeights Weights = weights;
 
     /// <summary>Row of the planes that is row 0 of this product.</summary>
     public readonly long FirstRow = firstRow;
 
-    /// <summary>Byte offset of the activations, [tokens, width] bfloat16, zero behind the columns.</summary>
-    public readonly long X = x;
+    /// <summary>The activations, [tokens, width], zero behind the columns.</summary>
+    public readonly NarrowPlaces X = x;
     public readonly int Tokens = tokens;
 
     /// <summary>Columns up to a multiple of <see cref="TensorGemm.Depth"/>.</summary>
@@ -31,6 +31,14 @@ internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, lon
     public GemmArguments OfRows(int first, int count) => new(
         new DeviceWeights(Weights.Quants, Weights.High, Weights.Scales, Weights.Super, count, Weights.Cols), FirstRow + first, X, Tokens, Width,
         Bias < 0 ? Bias : Bias + (first * sizeof(float)), new DeviceTensor(Y.Offset + (first * sizeof(float)), Y.Cols, Y.Stride));
+
+    /// <summary>Writes one number of the result.</summary>
+    public void Write<TPanel>(DeviceMemory memory, int token, int row, float sum, float bias)
+        where TPanel : unmanaged, IWeightPanel
+    {
+        if (default(TPanel).IsHalf) sum *= memory.Floats[(X.Scales >> 2) + token];
+        memory.Floats[Y.Row(RowOf(memory, token)) + row] = sum + bias;
+    }
 
     /// <summary>What a group of threads multiplies.</summary>
     /// <param name="memory">The arena.</param>
@@ -101,7 +109,7 @@ internal static class TensorGemm
 }
 
 /// <summary>
-/// <c>y = x Wᵀ + bias</c> for many tokens, x and decoded weights in bfloat16, sums in binary32. On a card a group computes 128 rows of up to 128 tokens: while the tensor cores multiply one
+/// <c>y = x Wᵀ + bias</c> for many tokens, x and decoded weights in 16 bits, sums in binary32. On a card a group computes 128 rows of up to 128 tokens: while the tensor cores multiply one
 /// piece of 64 of the inner dimension, the next piece of activations is copied to shared memory and the next one of weights to registers, from which it is decoded when all are done.
 /// Grid: (tokens, rows of weights), tokens first, so that neighbours share weights. Elsewhere a lane computes a row for eight tokens, with the same roundings.
 /// Source: Markidis et al. 2018, arXiv 1803.04014 (tensor cores); Thakkar et al., "CUTLASS", efficient GEMM (tiles of groups and warps).
@@ -133,7 +141,7 @@ internal static class TensorGemm<TPanel, TTile>
 
         // Eight threads bring a token's 128 bytes, two threads a row's 64 weights.
         uint tokenPlace = tiles + (uint)((thread >> 3) * 128) + (uint)(((thread & 7) ^ ((thread >> 3) & 7)) << 4);
-        ulong x = memory.Address + (ulong)a.X + (ulong)((thread & 7) * 16);
+        ulong x = memory.Address + (ulong)a.X.Values + (ulong)((thread & 7) * 16);
         ulong x0 = x + Token(a, range, thread, 0), x1 = x + Token(a, range, thread, 32), x2 = x + Token(a, range, thread, 64), x3 = x + Token(a, range, thread, 96);
         long row = a.FirstRow + range.FirstRow + IntrinsicMath.Min(firstRow + (thread >> 1), a.Weights.Rows - 1);
         uint rowPlace = tiles + (2 * TensorTile.TileBytes) + (uint)((thread >> 1) * 128), exchange = (uint)(thread >> 1) & 7, half = (uint)(thread & 1) * 4;
@@ -160,10 +168,10 @@ internal static class TensorGemm<TPanel, TTile>
             next = default(TPanel).Load(memory, a.Weights, row, (2 * ahead) + (thread & 1));
             CopyTokens(tokenPlace + (buffer ^ TensorTile.TileBytes), x0, x1, x2, x3, (ulong)ahead * (2 * TensorGemm.Depth));
             uint now = tokens + buffer;
-            TensorTile.Multiply(tokenTiles, now, rows);
-            TensorTile.Multiply(tokenTiles, now ^ 32, rows ^ 32);
-            TensorTile.Multiply(tokenTiles, now ^ 64, rows ^ 64);
-            TensorTile.Multiply(tokenTiles, now ^ 96, rows ^ 96);
+            TensorTile.Multiply(default(TPanel).IsHalf, tokenTiles, now, rows);
+            TensorTile.Multiply(default(TPanel).IsHalf, tokenTiles, now ^ 32, rows ^ 32);
+            TensorTile.Multiply(default(TPanel).IsHalf, tokenTiles, now ^ 64, rows ^ 64);
+            TensorTile.Multiply(default(TPanel).IsHalf, tokenTiles, now ^ 96, rows ^ 96);
             buffer ^= TensorTile.TileBytes;
             Group.Barrier();
         }
@@ -204,7 +212,7 @@ internal static class TensorGemm<TPanel, TTile>
         {
             int tile = first + ((i >> 4) & 1), token = range.First + ((i >> 5) * 16 * default(TTile).Tiles) + (tile * 16) + (i & 15);
             if (tile >= default(TTile).Tiles || token >= range.End) continue;
-            memory.Floats[a.Y.Row(a.RowOf(memory, token)) + row] = TensorTile.Get(tiles + (uint)(((i * TensorTile.ResultStride) + col) * 4)) + bias;
+            a.Write<TPanel>(memory, token, row, TensorTile.Get(tiles + (uint)(((i * TensorTile.ResultStride) + col) * 4)), bias);
         }
     }
 
@@ -228,30 +236,31 @@ internal static class TensorGemm<TPanel, TTile>
         }
 
         float bias = a.Bias >= 0 ? memory.Floats[(a.Bias >> 2) + range.FirstRow + row] : 0f;
-        Store(memory, a, range, 0, row, sums.V0 + bias);
-        Store(memory, a, range, 1, row, sums.V1 + bias);
-        Store(memory, a, range, 2, row, sums.V2 + bias);
-        Store(memory, a, range, 3, row, sums.V3 + bias);
-        Store(memory, a, range, 4, row, sums.V4 + bias);
-        Store(memory, a, range, 5, row, sums.V5 + bias);
-        Store(memory, a, range, 6, row, sums.V6 + bias);
-        Store(memory, a, range, 7, row, sums.V7 + bias);
+        Store(memory, a, range, 0, row, sums.V0, bias);
+        Store(memory, a, range, 1, row, sums.V1, bias);
+        Store(memory, a, range, 2, row, sums.V2, bias);
+        Store(memory, a, range, 3, row, sums.V3, bias);
+        Store(memory, a, range, 4, row, sums.V4, bias);
+        Store(memory, a, range, 5, row, sums.V5, bias);
+        Store(memory, a, range, 6, row, sums.V6, bias);
+        Store(memory, a, range, 7, row, sums.V7, bias);
     }
 
-    private static void Store(DeviceMemory memory, GemmArguments a, TokenRange range, int ahead, int row, float value)
+    private static void Store(DeviceMemory memory, GemmArguments a, TokenRange range, int ahead, int row, float sum, float bias)
     {
-        if (range.First + ahead < range.End) memory.Floats[a.Y.Row(a.RowOf(memory, range.First + ahead)) + row] = value;
+        if (range.First + ahead < range.End) a.Write<TPanel>(memory, range.First + ahead, row, sum, bias);
     }
 
     private static float Dot(DeviceMemory memory, GemmArguments a, PanelBlock w, TokenRange range, int ahead, int block)
     {
         ArrayView<Uint4> x = memory.Bytes.Cast<Uint4>();
-        long place = (a.X >> 4) + ((long)IntrinsicMath.Min(range.First + ahead, range.End - 1) * (a.Width >> 3)) + (4 * block);
+        long place = (a.X.Values >> 4) + ((long)IntrinsicMath.Min(range.First + ahead, range.End - 1) * (a.Width >> 3)) + (4 * block);
         return Dot(w.A, x[place]) + Dot(w.B, x[place + 1]) + Dot(w.C, x[place + 2]) + Dot(w.D, x[place + 3]);
     }
 
     private static float Dot(Uint4 w, Uint4 x) => Dot(w.X, x.X) + Dot(w.Y, x.Y) + Dot(w.Z, x.Z) + Dot(w.W, x.W);
 
-    private static float Dot(uint w, uint x) =>
-        (Interop.IntAsFloat(w << 16) * Interop.IntAsFloat(x << 16)) + (Interop.IntAsFloat(w & 0xffff0000) * Interop.IntAsFloat(x & 0xffff0000));
+    private static float Dot(uint w, uint x) => default(TPanel).IsHalf
+        ? (Lane.FromHalf(w & 0xffff) * Lane.FromHalf(x & 0xffff)) + (Lane.FromHalf(w >> 16) * Lane.FromHalf(x >> 16))
+        : (Interop.IntAsFloat(w << 16) * Interop.IntAsFloat(x << 16)) + (Interop.IntAsFloat(w & 0xffff0000) * Interop.IntAsFloat(x & 0xffff0000));
 }

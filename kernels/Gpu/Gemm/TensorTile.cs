@@ -4,7 +4,7 @@ namespace Quern.Kernels.Gpu.Gemm;
 
 /// <summary>
 /// What a group of 256 threads does with the tensor cores, in PTX with registers and shared memory named once a kernel (<see cref="Declare"/>). A warp holds 64, 32 or 16 tokens by 32 rows
-/// of the result in <c>acc</c>: tile (m, n) of 16 by 8 in acc(16m + 4n) to acc(16m + 4n + 3). Operands are bfloat16, 64 of the inner dimension at a time, a row of 128 bytes whose pieces
+/// of the result in <c>acc</c>: tile (m, n) of 16 by 8 in acc(16m + 4n) to acc(16m + 4n + 3). Operands are bfloat16 or binary16, 64 of the inner dimension at a time, a row of 128 bytes whose pieces
 /// of 16 bytes are exchanged by the row number, so that neither stores nor loads of matrices meet in a bank.
 /// Source: NVIDIA, "Parallel Thread Execution ISA" 8.4, sections 9.7.9.25 (cp.async), 9.7.14.4.8 (fragments of m16n8k16) and 9.7.14.4.15 (ldmatrix).
 /// </summary>
@@ -19,7 +19,7 @@ internal static class TensorTile
     /// <summary>Binary32 values from token to token of the result in shared memory: of eight tokens none meet in a bank.</summary>
     public const int ResultStride = 136;
 
-    private const string Mma = "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 ", Load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16 ";
+    private const string Mma = "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 ", HalfMma = "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 ", Load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16 ";
     private const string A0 = ", {fa0, fa1, fa2, fa3}, ", A1 = ", {fa4, fa5, fa6, fa7}, ", A2 = ", {fa8, fa9, fa10, fa11}, ", A3 = ", {fa12, fa13, fa14, fa15}, ";
     private const string B0 = "{fb0, fb1}, ", B1 = "{fb2, fb3}, ", B2 = "{fb4, fb5}, ", B3 = "{fb6, fb7}, ";
     private const string C00 = "{acc0, acc1, acc2, acc3}", C01 = "{acc4, acc5, acc6, acc7}", C02 = "{acc8, acc9, acc10, acc11}", C03 = "{acc12, acc13, acc14, acc15}";
@@ -34,6 +34,10 @@ internal static class TensorTile
     private const string Products1 = Mma + C10 + A1 + B0 + C10 + "; " + Mma + C11 + A1 + B1 + C11 + "; " + Mma + C12 + A1 + B2 + C12 + "; " + Mma + C13 + A1 + B3 + C13 + "; ";
     private const string Products2 = Mma + C20 + A2 + B0 + C20 + "; " + Mma + C21 + A2 + B1 + C21 + "; " + Mma + C22 + A2 + B2 + C22 + "; " + Mma + C23 + A2 + B3 + C23 + "; ";
     private const string Products3 = Mma + C30 + A3 + B0 + C30 + "; " + Mma + C31 + A3 + B1 + C31 + "; " + Mma + C32 + A3 + B2 + C32 + "; " + Mma + C33 + A3 + B3 + C33 + "; ";
+    private const string HalfProducts0 = HalfMma + C00 + A0 + B0 + C00 + "; " + HalfMma + C01 + A0 + B1 + C01 + "; " + HalfMma + C02 + A0 + B2 + C02 + "; " + HalfMma + C03 + A0 + B3 + C03 + "; ";
+    private const string HalfProducts1 = HalfMma + C10 + A1 + B0 + C10 + "; " + HalfMma + C11 + A1 + B1 + C11 + "; " + HalfMma + C12 + A1 + B2 + C12 + "; " + HalfMma + C13 + A1 + B3 + C13 + "; ";
+    private const string HalfProducts2 = HalfMma + C20 + A2 + B0 + C20 + "; " + HalfMma + C21 + A2 + B1 + C21 + "; " + HalfMma + C22 + A2 + B2 + C22 + "; " + HalfMma + C23 + A2 + B3 + C23 + "; ";
+    private const string HalfProducts3 = HalfMma + C30 + A3 + B0 + C30 + "; " + HalfMma + C31 + A3 + B1 + C31 + "; " + HalfMma + C32 + A3 + B2 + C32 + "; " + HalfMma + C33 + A3 + B3 + C33 + "; ";
     private const string Zero = ", 0f00000000; ";
 
     private const string Clear0 =
@@ -77,12 +81,16 @@ internal static class TensorTile
     }
 
     /// <summary>Adds the products of 16 of the inner dimension.</summary>
+    /// <param name="isHalf">Whether they are binary16.</param>
     /// <param name="tiles">Tiles of 16 tokens of a warp: 4, 2 or 1.</param>
     /// <param name="tokens">Where the lane's row of the first tile of tokens is.</param>
     /// <param name="rows">Where the lane's row of the first tile of weights is.</param>
-    public static void Multiply(int tiles, uint tokens, uint rows)
+    public static void Multiply(bool isHalf, int tiles, uint tokens, uint rows)
     {
-        if (tiles == 4) CudaAsm.Emit(Rows + Tokens0 + Tokens1 + Tokens2 + Tokens3 + Products0 + Products1 + Products2 + Products3, tokens, rows);
+        if (isHalf && tiles == 4) CudaAsm.Emit(Rows + Tokens0 + Tokens1 + Tokens2 + Tokens3 + HalfProducts0 + HalfProducts1 + HalfProducts2 + HalfProducts3, tokens, rows);
+        else if (isHalf && tiles == 2) CudaAsm.Emit(Rows + Tokens0 + Tokens1 + HalfProducts0 + HalfProducts1, tokens, rows);
+        else if (isHalf) CudaAsm.Emit(Rows + Tokens0 + HalfProducts0, tokens, rows);
+        else if (tiles == 4) CudaAsm.Emit(Rows + Tokens0 + Tokens1 + Tokens2 + Tokens3 + Products0 + Products1 + Products2 + Products3, tokens, rows);
         else if (tiles == 2) CudaAsm.Emit(Rows + Tokens0 + Tokens1 + Products0 + Products1, tokens, rows);
         else CudaAsm.Emit(Rows + Tokens0 + Products0, tokens, rows);
     }

@@ -20,7 +20,7 @@ internal static class WarpgroupGemm
 }
 
 /// <summary>
-/// <c>y = x Wᵀ + bias</c> for many tokens on a Hopper card, x and decoded weights in bfloat16, sums in binary32. A group computes 128 rows of up to 256 tokens. Weights never see shared memory:
+/// <c>y = x Wᵀ + bias</c> for many tokens on a Hopper card, x and decoded weights in 16 bits, sums in binary32. A group computes 128 rows of up to 256 tokens. Weights never see shared memory:
 /// a lane reads and decodes what it multiplies, whole blocks of its two rows, and the order of activations (<see cref="NarrowActivations"/>) is such that they meet. The products of half
 /// a piece run while the next half is decoded; tokens are copied a piece ahead, and of three stages one may still be read by the slower warpgroup.
 /// Grid: (tokens, rows of weights), tokens first, so that neighbours share weights. Only on such a card.
@@ -35,6 +35,7 @@ internal static class WarpgroupGemm<TPanel, TTile>
     public static void Kernel(DeviceMemory memory, GemmArguments a)
     {
         if (!CudaAsm.IsSupported) return;
+        bool isHalf = default(TPanel).IsHalf;
         int tiles = default(TTile).Tiles, thread = Group.IdxX, lane = thread & 31, warp = thread >> 5;
         uint shared = WarpgroupTile.Declare(tiles);
         TokenRange range = a.Range(memory, Grid.IdxX, 32 * tiles);
@@ -45,7 +46,7 @@ internal static class WarpgroupGemm<TPanel, TTile>
         // Sixteen threads bring a token's 256 bytes: eight each for a tile of 64.
         int chunk = thread & 15, token = thread >> 4;
         uint place = shared + ((uint)(chunk >> 3) * tileBytes) + (uint)(token * 128) + (uint)(((chunk & 7) ^ (token & 7)) << 4), stride = (uint)a.Width * 32;
-        ulong x = memory.Address + (ulong)a.X + ((ulong)(range.First + token) * (ulong)a.Width * 2) + (ulong)(chunk * 16);
+        ulong x = memory.Address + (ulong)a.X.Values + ((ulong)(range.First + token) * (ulong)a.Width * 2) + (ulong)(chunk * 16);
 
         int row = firstRow + (16 * warp) + (lane >> 2), last = a.Weights.Rows - 1, quarter = lane & 3;
         long row0 = a.FirstRow + range.FirstRow + IntrinsicMath.Min(row, last), row1 = a.FirstRow + range.FirstRow + IntrinsicMath.Min(row + 8, last);
@@ -66,10 +67,10 @@ internal static class WarpgroupGemm<TPanel, TTile>
 
             PanelBlock v = default(TPanel).Decode(next0), w = default(TPanel).Decode(next1);
             WarpgroupTile.Begin();
-            WarpgroupTile.Multiply(tiles, v.A.X, w.A.X, v.A.Y, w.A.Y, tokens);
-            WarpgroupTile.Multiply(tiles, v.A.Z, w.A.Z, v.A.W, w.A.W, tokens + 2);
-            WarpgroupTile.Multiply(tiles, v.B.X, w.B.X, v.B.Y, w.B.Y, tokens + 4);
-            WarpgroupTile.Multiply(tiles, v.B.Z, w.B.Z, v.B.W, w.B.W, tokens + 6);
+            WarpgroupTile.Multiply(isHalf, tiles, v.A.X, w.A.X, v.A.Y, w.A.Y, tokens);
+            WarpgroupTile.Multiply(isHalf, tiles, v.A.Z, w.A.Z, v.A.W, w.A.W, tokens + 2);
+            WarpgroupTile.Multiply(isHalf, tiles, v.B.X, w.B.X, v.B.Y, w.B.Y, tokens + 4);
+            WarpgroupTile.Multiply(isHalf, tiles, v.B.Z, w.B.Z, v.B.W, w.B.W, tokens + 6);
             WarpgroupTile.EndAndWaitForPrevious();
 
             int farther = IntrinsicMath.Min(piece + 3, pieces - 1);
@@ -82,10 +83,10 @@ internal static class WarpgroupGemm<TPanel, TTile>
             w = default(TPanel).Decode(now1);
             tokens += tileBytes >> 4;
             WarpgroupTile.Begin();
-            WarpgroupTile.Multiply(tiles, v.C.X, w.C.X, v.C.Y, w.C.Y, tokens);
-            WarpgroupTile.Multiply(tiles, v.C.Z, w.C.Z, v.C.W, w.C.W, tokens + 2);
-            WarpgroupTile.Multiply(tiles, v.D.X, w.D.X, v.D.Y, w.D.Y, tokens + 4);
-            WarpgroupTile.Multiply(tiles, v.D.Z, w.D.Z, v.D.W, w.D.W, tokens + 6);
+            WarpgroupTile.Multiply(isHalf, tiles, v.C.X, w.C.X, v.C.Y, w.C.Y, tokens);
+            WarpgroupTile.Multiply(isHalf, tiles, v.C.Z, w.C.Z, v.C.W, w.C.W, tokens + 2);
+            WarpgroupTile.Multiply(isHalf, tiles, v.D.X, w.D.X, v.D.Y, w.D.Y, tokens + 4);
+            WarpgroupTile.Multiply(isHalf, tiles, v.D.Z, w.D.Z, v.D.W, w.D.W, tokens + 6);
             WarpgroupTile.EndAndWaitForPrevious();
         }
 
@@ -106,10 +107,10 @@ internal static class WarpgroupGemm<TPanel, TTile>
         for (int token = Group.IdxX >> 7; token < count; token += 8)
         {
             float v0 = Sum(place, token), v1 = Sum(place, token + 2), v2 = Sum(place, token + 4), v3 = Sum(place, token + 6);
-            memory.Floats[a.Y.Row(a.RowOf(memory, range.First + token)) + row] = v0 + bias;
-            if (token + 2 < count) memory.Floats[a.Y.Row(a.RowOf(memory, range.First + token + 2)) + row] = v1 + bias;
-            if (token + 4 < count) memory.Floats[a.Y.Row(a.RowOf(memory, range.First + token + 4)) + row] = v2 + bias;
-            if (token + 6 < count) memory.Floats[a.Y.Row(a.RowOf(memory, range.First + token + 6)) + row] = v3 + bias;
+            a.Write<TPanel>(memory, range.First + token, row, v0, bias);
+            if (token + 2 < count) a.Write<TPanel>(memory, range.First + token + 2, row, v1, bias);
+            if (token + 4 < count) a.Write<TPanel>(memory, range.First + token + 4, row, v2, bias);
+            if (token + 6 < count) a.Write<TPanel>(memory, range.First + token + 6, row, v3, bias);
         }
     }
 

@@ -31,14 +31,14 @@ internal static class WarpgroupPeak
         for (int i = 0; i < a.Rounds; i++)
         {
             WarpgroupTile.Begin();
-            WarpgroupTile.Multiply(8, w0, w1, w2, w3, tokens);
-            WarpgroupTile.Multiply(8, w1, w2, w3, w0, tokens + 2);
-            WarpgroupTile.Multiply(8, w2, w3, w0, w1, tokens + 4);
-            WarpgroupTile.Multiply(8, w3, w0, w1, w2, tokens + 6);
-            WarpgroupTile.Multiply(8, w0, w1, w2, w3, tokens + 2048);
-            WarpgroupTile.Multiply(8, w1, w2, w3, w0, tokens + 2050);
-            WarpgroupTile.Multiply(8, w2, w3, w0, w1, tokens + 2052);
-            WarpgroupTile.Multiply(8, w3, w0, w1, w2, tokens + 2054);
+            WarpgroupTile.Multiply(false, 8, w0, w1, w2, w3, tokens);
+            WarpgroupTile.Multiply(false, 8, w1, w2, w3, w0, tokens + 2);
+            WarpgroupTile.Multiply(false, 8, w2, w3, w0, w1, tokens + 4);
+            WarpgroupTile.Multiply(false, 8, w3, w0, w1, w2, tokens + 6);
+            WarpgroupTile.Multiply(false, 8, w0, w1, w2, w3, tokens + 2048);
+            WarpgroupTile.Multiply(false, 8, w1, w2, w3, w0, tokens + 2050);
+            WarpgroupTile.Multiply(false, 8, w2, w3, w0, w1, tokens + 2052);
+            WarpgroupTile.Multiply(false, 8, w3, w0, w1, w2, tokens + 2054);
             WarpgroupTile.EndAndWaitForPrevious();
         }
 

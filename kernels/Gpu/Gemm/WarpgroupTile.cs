@@ -15,7 +15,7 @@ internal static class WarpgroupTile
 
     // A descriptor's upper half: 1,024 bytes from eight tokens to the next, the swizzle of 128 bytes.
     private const string Open = "{ .reg .b64 d; .reg .pred p; mov.b64 d, {%4, 1073741888}; setp.eq.b32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n";
-    private const string Types = "k16.f32.bf16.bf16 {", Close = "}, {%0, %1, %2, %3}, d, p, 1, 1, 0; }";
+    private const string Types = "k16.f32.bf16.bf16 {", HalfTypes = "k16.f32.f16.f16 {", Close = "}, {%0, %1, %2, %3}, d, p, 1, 1, 0; }";
 
     private const string Sums64 =
         "acc0, acc1, acc2, acc3, acc4, acc5, acc6, acc7, acc8, acc9, acc10, acc11, acc12, acc13, acc14, acc15, acc16, acc17, acc18, acc19, acc20, acc21, acc22, acc23, acc24, " +
@@ -118,15 +118,19 @@ internal static class WarpgroupTile
     }
 
     /// <summary>Starts the products of 16 of the inner dimension.</summary>
+    /// <param name="isHalf">Whether they are binary16; bfloat16 otherwise.</param>
     /// <param name="tiles">Tokens of the group over 32: 8, 4 or 2.</param>
     /// <param name="w0">Two weights of the lane's first row.</param>
     /// <param name="w1">Two weights of the row eight behind it.</param>
     /// <param name="w2">The first row's next two.</param>
     /// <param name="w3">The other row's next two.</param>
     /// <param name="tokens">Address of the tokens' values in units of 16 bytes.</param>
-    public static void Multiply(int tiles, uint w0, uint w1, uint w2, uint w3, uint tokens)
+    public static void Multiply(bool isHalf, int tiles, uint w0, uint w1, uint w2, uint w3, uint tokens)
     {
-        if (tiles == 8) CudaAsm.Emit(Open + "256" + Types + Sums64 + ", " + Next64 + ", " + Next128 + Close, w0, w1, w2, w3, tokens);
+        if (isHalf && tiles == 8) CudaAsm.Emit(Open + "256" + HalfTypes + Sums64 + ", " + Next64 + ", " + Next128 + Close, w0, w1, w2, w3, tokens);
+        else if (isHalf && tiles == 4) CudaAsm.Emit(Open + "128" + HalfTypes + Sums64 + ", " + Next64 + Close, w0, w1, w2, w3, tokens);
+        else if (isHalf) CudaAsm.Emit(Open + "64" + HalfTypes + Sums64 + Close, w0, w1, w2, w3, tokens);
+        else if (tiles == 8) CudaAsm.Emit(Open + "256" + Types + Sums64 + ", " + Next64 + ", " + Next128 + Close, w0, w1, w2, w3, tokens);
         else if (tiles == 4) CudaAsm.Emit(Open + "128" + Types + Sums64 + ", " + Next64 + Close, w0, w1, w2, w3, tokens);
         else CudaAsm.Emit(Open + "64" + Types + Sums64 + Close, w0, w1, w2, w3, tokens);
     }

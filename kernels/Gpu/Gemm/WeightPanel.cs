@@ -1,9 +1,10 @@
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 using Quern.Kernels.Gpu.Weights;
 
 namespace Quern.Kernels.Gpu.Gemm;
 
-/// <summary>32 weights of a row: as they were read, or as bfloat16, two in a word.</summary>
+/// <summary>32 weights of a row: as they were read, or of 16 bits, two in a word.</summary>
 internal struct PanelBlock
 {
     public Uint4 A;
@@ -15,11 +16,14 @@ internal struct PanelBlock
     public float Minimum;
 }
 
-/// <summary>How the product on tensor cores reads weights: a block of 32 early, and makes it bfloat16 when its place in shared memory is free.</summary>
+/// <summary>How the product on tensor cores reads weights: a block of 32 early, and makes it what tensor cores take when its place in shared memory is free.</summary>
 internal interface IWeightPanel
 {
     /// <summary>Which weights of 128 a quarter is.</summary>
     ActivationOrder Order { get; }
+
+    /// <summary>Whether weights and activations are multiplied as binary16; as bfloat16 otherwise.</summary>
+    bool IsHalf { get; }
 
     /// <summary>Reads a block.</summary>
     PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block);
@@ -30,7 +34,7 @@ internal interface IWeightPanel
     /// <summary>Has the cache of the card fetch what <see cref="LoadQuarter"/> will read, scales aside.</summary>
     void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter);
 
-    /// <summary>Makes it bfloat16.</summary>
+    /// <summary>Makes it binary16 or bfloat16.</summary>
     PanelBlock Decode(PanelBlock block);
 }
 
@@ -39,6 +43,8 @@ internal readonly struct BlockPanel<T> : IWeightPanel
     where T : unmanaged, IBlockFormat
 {
     public ActivationOrder Order => ActivationOrder.Blocks;
+
+    public bool IsHalf => false;
 
     public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block)
     {
@@ -92,11 +98,13 @@ internal readonly struct BlockPanel<T> : IWeightPanel
     }
 }
 
-/// <summary>Weights of a floating-point format, rounded to bfloat16.</summary>
+/// <summary>Weights of a floating-point format: binary16 as it is, others rounded to bfloat16.</summary>
 internal readonly struct FloatPanel<T> : IWeightPanel
     where T : unmanaged, IFloatFormat
 {
     public ActivationOrder Order => ActivationOrder.Eights;
+
+    public bool IsHalf => default(T).IsHalf;
 
     public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block) => Load(memory, w, row, 4 * block, 1);
 
@@ -110,14 +118,20 @@ internal readonly struct FloatPanel<T> : IWeightPanel
 
     public PanelBlock Decode(PanelBlock b)
     {
-        if (default(T).Values == 4) return new PanelBlock { A = Again(b.A), B = Again(b.B), C = Again(b.C), D = Again(b.D) };
+        if (default(T).IsHalf || default(T).Values == 4) return new PanelBlock { A = Again(b.A), B = Again(b.B), C = Again(b.C), D = Again(b.D) };
         return new PanelBlock { A = Eight(b.A, default), B = Eight(b.B, default), C = Eight(b.C, default), D = Eight(b.D, default) };
     }
 
-    // Nothing is left to do, but tensor cores that read registers later need registers that nothing is loaded to.
+    // Nothing is left to do, but tensor cores that read registers later need registers that nothing is loaded to. The assembler does not know that no grid has a second layer.
     private static Uint4 Again(Uint4 w) => new() { X = Again(w.X), Y = Again(w.Y), Z = Again(w.Z), W = Again(w.W) };
 
-    private static uint Again(uint w) => Narrow.ToBrains(Interop.IntAsFloat(w << 16), Interop.IntAsFloat(w & 0xffff0000));
+    private static uint Again(uint w)
+    {
+        if (!default(T).IsHalf) return Narrow.ToBrains(Interop.IntAsFloat(w << 16), Interop.IntAsFloat(w & 0xffff0000));
+        if (!CudaAsm.IsSupported) return w;
+        CudaAsm.Emit("or.b32 %0, %1, %2;", out uint again, w, (uint)Grid.IdxZ);
+        return again;
+    }
 
     // Four times eight weights.
     private static PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int first, int step) => new()

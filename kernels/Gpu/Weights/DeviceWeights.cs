@@ -184,6 +184,9 @@ internal interface IFloatFormat
     /// <summary>Values in 16 bytes: 8 or 4.</summary>
     int Values { get; }
 
+    /// <summary>Whether they are binary16.</summary>
+    bool IsHalf { get; }
+
     /// <summary>Decodes 16 bytes; the last four stay 0 where there are only four values.</summary>
     Float8 Decode(Uint4 bytes);
 }

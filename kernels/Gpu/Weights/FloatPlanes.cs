@@ -8,6 +8,8 @@ internal readonly unsafe struct PlainF32 : IFloatFormat, IPlaneLayout
 {
     public int Values => 4;
 
+    public bool IsHalf => false;
+
     public Float8 Decode(Uint4 bytes) => new()
     {
         V0 = Interop.IntAsFloat(bytes.X),
@@ -23,6 +25,8 @@ internal readonly unsafe struct PlainF32 : IFloatFormat, IPlaneLayout
 internal readonly unsafe struct PlainF16 : IFloatFormat, IPlaneLayout
 {
     public int Values => 8;
+
+    public bool IsHalf => true;
 
     public Float8 Decode(Uint4 bytes) => new()
     {
@@ -58,6 +62,8 @@ internal readonly unsafe struct PlainF16 : IFloatFormat, IPlaneLayout
 internal readonly unsafe struct PlainBF16 : IFloatFormat, IPlaneLayout
 {
     public int Values => 8;
+
+    public bool IsHalf => false;
 
     public Float8 Decode(Uint4 bytes) => new()
     {

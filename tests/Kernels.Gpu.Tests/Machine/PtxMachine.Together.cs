@@ -19,6 +19,7 @@ internal sealed unsafe partial class PtxMachine
     {
         Assert.Equal("k16", i.Name[4][i.Name[4].IndexOf('k')..]);
         int n = int.Parse(i.Name[4].AsSpan(4, i.Name[4].IndexOf('k') - 4), System.Globalization.CultureInfo.InvariantCulture);
+        bool isBrain = i.Name.Contains("bf16");
         ulong descriptor = Value(warp[0], i.Operands[2]);
         Assert.All(warp, thread => Assert.Equal(descriptor, Value(thread, i.Operands[2])));
         Assert.Equal(1UL, descriptor >> 62);
@@ -30,7 +31,7 @@ internal sealed unsafe partial class PtxMachine
             {
                 uint pair = (uint)Value(warp[lane], i.Operands[1].Parts![r]);
                 (int row, int col) = ((lane / 4) + (8 * (r % 2)), (2 * (lane % 4)) + (8 * (r / 2)));
-                (a[row, col], a[row, col + 1]) = (Widen(true, pair), Widen(true, pair >> 16));
+                (a[row, col], a[row, col + 1]) = (Widen(isBrain, pair), Widen(isBrain, pair >> 16));
             }
 
         for (int col = 0; col < n; col++)
@@ -38,7 +39,7 @@ internal sealed unsafe partial class PtxMachine
             {
                 uint place = start + ((uint)(col / 8) * stride) + ((uint)(col % 8) * 128) + (uint)(2 * k);
                 place ^= ((place >> 7) & 7) << 4;
-                b[k, col] = Widen(true, *(ushort*)Pinned(_shared, place, 2));
+                b[k, col] = Widen(isBrain, *(ushort*)Pinned(_shared, place, 2));
             }
 
         Operand[] sums = i.Operands[0].Parts!;

@@ -12,7 +12,8 @@ internal static partial class KernelTable
 
     private static void Tensor(Dictionary<string, KernelRule> all)
     {
-        all.Add("NarrowActivations", new(NarrowActivations.Kernel, 32));
+        all.Add("NarrowActivations", new(NarrowActivations.BrainKernel, 32));
+        all.Add("NarrowActivations F16", new(NarrowActivations.HalfKernel, 40));
         all.Add("TensorPeak", new(TensorPeak.Kernel, 128) { Needs = [(Mma, 16)] });
         all.Add("WarpgroupPeak", new(WarpgroupPeak.Kernel, 192) { Needs = [(Warpgroup + "256k16", 8)] });
         Gemm<FloatPanel<PlainF32>>(all, "F32");
