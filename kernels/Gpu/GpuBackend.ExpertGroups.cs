@@ -52,7 +52,7 @@ public sealed unsafe partial class GpuBackend
         NarrowPlaces places = NarrowPlace(pairs + WarpgroupGemm.MostTokens, width);
         ActivationOrder order = isWarpgroups ? kernels.Form.Order : ActivationOrder.Plain;
         Narrow(new NarrowArguments(Place(x), width, places, order, routes.Sorted, byToken ? routes.TopK : 1), kernels.Form.IsHalf, pairs);
-        GemmArguments arguments = new(matrix.Planes, 0, places, pairs, width, Offset(bias), Place(y), routes.Sorted);
+        GemmArguments arguments = new(matrix.Planes, matrix.Factor, 0, places, pairs, width, Offset(bias), Place(y), routes.Sorted);
         if (_device.Kind != GpuKind.Cuda)
         {
             kernels.Gemm(1).Run(_arena.Memory, arguments, routes.Tiles, Groups(matrix.Rows, TensorGemm.PlainRows), GpuDevice.WarpThreads);

@@ -33,7 +33,7 @@ public sealed unsafe partial class GpuBackend
             DeviceMatrix matrix = (DeviceMatrix)product.Weights;
             WeightKernels kernels = Kernels(matrix.Layout);
             Narrow(x, width, places, kernels.Form with { Order = ActivationOrder.Plain }, ref there);
-            GemmArguments arguments = new(matrix.Planes, 0, places, x.Rows, width, Offset(product.Bias), Place(product.Y));
+            GemmArguments arguments = new(matrix.Planes, matrix.Factor, 0, places, x.Rows, width, Offset(product.Bias), Place(product.Y));
             if (_device.Kind != GpuKind.Cuda)
             {
                 kernels.Gemm(1).Run(_arena.Memory, arguments, Groups(x.Rows, TensorGemm.PlainTokens), Groups(matrix.Rows, TensorGemm.PlainRows), GpuDevice.WarpThreads);
@@ -54,7 +54,7 @@ public sealed unsafe partial class GpuBackend
         {
             DeviceMatrix matrix = (DeviceMatrix)product.Weights;
             Narrow(x, width, places, Kernels(matrix.Layout).Form, ref there);
-            GemmArguments arguments = new(matrix.Planes, 0, places, x.Rows, width, Offset(product.Bias), Place(product.Y));
+            GemmArguments arguments = new(matrix.Planes, matrix.Factor, 0, places, x.Rows, width, Offset(product.Bias), Place(product.Y));
             WarpgroupPlan plan = new(x.Rows, matrix.Rows, _device.Accelerator.NumMultiprocessors);
             Run(matrix, arguments.OfRows(0, plan.Rows), plan.Tiles);
             Run(matrix, arguments.OfRows(plan.Rows, matrix.Rows - plan.Rows), plan.RestTiles);

@@ -6,9 +6,12 @@ using Quern.Kernels.Gpu.Weights;
 namespace Quern.Kernels.Gpu.Gemm;
 
 /// <summary>Arguments of <see cref="TensorGemm{TPanel, TTile}"/>.</summary>
-internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, NarrowPlaces x, int tokens, int width, long bias, DeviceTensor y, SortedPairs pairs = default)
+internal readonly struct GemmArguments(DeviceWeights weights, float factor, long firstRow, NarrowPlaces x, int tokens, int width, long bias, DeviceTensor y, SortedPairs pairs = default)
 {
     public readonly DeviceWeights Weights = weights;
+
+    /// <summary>What weights made binary16 are multiplied by, a power of two, and what takes it back.</summary>
+    public readonly float Factor = factor, InverseFactor = 1 / factor;
 
     /// <summary>Row of the planes that is row 0 of this product.</summary>
     public readonly long FirstRow = firstRow;
@@ -29,14 +32,14 @@ internal readonly struct GemmArguments(DeviceWeights weights, long firstRow, Nar
 
     /// <summary>The part of the product that is some of its rows.</summary>
     public GemmArguments OfRows(int first, int count) => new(
-        new DeviceWeights(Weights.Quants, Weights.High, Weights.Scales, Weights.Super, count, Weights.Cols), FirstRow + first, X, Tokens, Width,
+        new DeviceWeights(Weights.Quants, Weights.High, Weights.Scales, Weights.Super, count, Weights.Cols), Factor, FirstRow + first, X, Tokens, Width,
         Bias < 0 ? Bias : Bias + (first * sizeof(float)), new DeviceTensor(Y.Offset + (first * sizeof(float)), Y.Cols, Y.Stride));
 
     /// <summary>Writes one number of the result.</summary>
     public void Write<TPanel>(DeviceMemory memory, int token, int row, float sum, float bias)
         where TPanel : unmanaged, IWeightPanel
     {
-        if (default(TPanel).IsHalf) sum *= memory.Floats[(X.Scales >> 2) + token];
+        if (default(TPanel).IsHalf) sum *= memory.Floats[(X.Scales >> 2) + token] * InverseFactor;
         memory.Floats[Y.Row(RowOf(memory, token)) + row] = sum + bias;
     }
 
@@ -155,7 +158,7 @@ internal static class TensorGemm<TPanel, TTile>
         uint buffer = 0;
         for (int piece = 0; piece < pieces; piece++)
         {
-            PanelBlock w = default(TPanel).Decode(next);
+            PanelBlock w = default(TPanel).Decode(next, a.Factor);
             TensorTile.Put(rowPlace + ((half ^ exchange) << 4), w.A);
             TensorTile.Put(rowPlace + (((half + 1) ^ exchange) << 4), w.B);
             TensorTile.Put(rowPlace + (((half + 2) ^ exchange) << 4), w.C);
@@ -224,7 +227,7 @@ internal static class TensorGemm<TPanel, TTile>
         Float8 sums = default;
         for (int block = 0; block < a.Width / 32; block++)
         {
-            PanelBlock w = default(TPanel).Decode(default(TPanel).Load(memory, a.Weights, a.FirstRow + range.FirstRow + row, block));
+            PanelBlock w = default(TPanel).Decode(default(TPanel).Load(memory, a.Weights, a.FirstRow + range.FirstRow + row, block), a.Factor);
             sums.V0 += Dot(memory, a, w, range, 0, block);
             sums.V1 += Dot(memory, a, w, range, 1, block);
             sums.V2 += Dot(memory, a, w, range, 2, block);
@@ -261,6 +264,6 @@ internal static class TensorGemm<TPanel, TTile>
     private static float Dot(Uint4 w, Uint4 x) => Dot(w.X, x.X) + Dot(w.Y, x.Y) + Dot(w.Z, x.Z) + Dot(w.W, x.W);
 
     private static float Dot(uint w, uint x) => default(TPanel).IsHalf
-        ? (Lane.FromHalf(w & 0xffff) * Lane.FromHalf(x & 0xffff)) + (Lane.FromHalf(w >> 16) * Lane.FromHalf(x >> 16))
+        ? (Lane.Widen(w) * Lane.Widen(x)) + (Lane.Widen(w >> 16) * Lane.Widen(x >> 16))
         : (Interop.IntAsFloat(w << 16) * Interop.IntAsFloat(x << 16)) + (Interop.IntAsFloat(w & 0xffff0000) * Interop.IntAsFloat(x & 0xffff0000));
 }

@@ -65,7 +65,7 @@ internal static class WarpgroupGemm<TPanel, TTile>
             stage = stage == 2 * stageBytes ? 0 : stage + stageBytes;
             WarpgroupTile.CopyLater(tiles, place + stage, x + ((ulong)ahead * (2 * WarpgroupGemm.Depth)), stride);
 
-            PanelBlock v = default(TPanel).Decode(next0), w = default(TPanel).Decode(next1);
+            PanelBlock v = default(TPanel).Decode(next0, a.Factor), w = default(TPanel).Decode(next1, a.Factor);
             WarpgroupTile.Begin();
             WarpgroupTile.Multiply(isHalf, tiles, v.A.X, w.A.X, v.A.Y, w.A.Y, tokens);
             WarpgroupTile.Multiply(isHalf, tiles, v.A.Z, w.A.Z, v.A.W, w.A.W, tokens + 2);
@@ -79,8 +79,8 @@ internal static class WarpgroupGemm<TPanel, TTile>
             PanelBlock now0 = next0, now1 = next1;
             next0 = default(TPanel).LoadQuarter(memory, a.Weights, row0, ahead, quarter);
             next1 = default(TPanel).LoadQuarter(memory, a.Weights, row1, ahead, quarter);
-            v = default(TPanel).Decode(now0);
-            w = default(TPanel).Decode(now1);
+            v = default(TPanel).Decode(now0, a.Factor);
+            w = default(TPanel).Decode(now1, a.Factor);
             tokens += tileBytes >> 4;
             WarpgroupTile.Begin();
             WarpgroupTile.Multiply(isHalf, tiles, v.C.X, w.C.X, v.C.Y, w.C.Y, tokens);

@@ -35,16 +35,21 @@ internal interface IWeightPanel
     void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter);
 
     /// <summary>Makes it binary16 or bfloat16.</summary>
-    PanelBlock Decode(PanelBlock block);
+    /// <param name="block">What was loaded.</param>
+    /// <param name="factor">What weights made binary16 are multiplied by.</param>
+    PanelBlock Decode(PanelBlock block, float factor);
 }
 
-/// <summary>Weights of a block format: <c>scale · code − minimum</c>, rounded to bfloat16.</summary>
+/// <summary>
+/// Weights of a block format: <c>scale · code − minimum</c>, as binary16 times a power of two of the whole matrix (<see cref="DeviceMatrix.Factor"/>). Scale and minimum are rounded to eleven bits, and so is what
+/// they come to.
+/// </summary>
 internal readonly struct BlockPanel<T> : IWeightPanel
     where T : unmanaged, IBlockFormat
 {
     public ActivationOrder Order => ActivationOrder.Blocks;
 
-    public bool IsHalf => false;
+    public bool IsHalf => true;
 
     public PanelBlock Load(DeviceMemory memory, DeviceWeights w, long row, int block)
     {
@@ -64,37 +69,37 @@ internal readonly struct BlockPanel<T> : IWeightPanel
     public void Prefetch(DeviceMemory memory, DeviceWeights w, long row, int piece, int quarter) =>
         Lane.Prefetch(memory, w.Quants + (((row * w.Blocks) + IntrinsicMath.Min((4 * piece) + quarter, w.Blocks - 1)) * 16));
 
-    public PanelBlock Decode(PanelBlock b)
+    public PanelBlock Decode(PanelBlock b, float factor)
     {
-        float upper = default(T).HasTwoScales ? b.UpperScale : b.Scale, minimum = default(T).HasMinimum ? b.Minimum : 0f;
+        uint scale = Twice(b.Scale * factor), upper = default(T).HasTwoScales ? Twice(b.UpperScale * factor) : scale, minimum = default(T).HasMinimum ? Twice(-b.Minimum * factor) : 0;
         return new PanelBlock
         {
-            A = Eight(b.A.X, b.A.Y, b.Scale, minimum),
-            B = Eight(b.A.Z, b.A.W, b.Scale, minimum),
+            A = Eight(b.A.X, b.A.Y, scale, minimum),
+            B = Eight(b.A.Z, b.A.W, scale, minimum),
             C = Eight(b.B.X, b.B.Y, upper, minimum),
             D = Eight(b.B.Z, b.B.W, upper, minimum),
         };
     }
 
-    private static Uint4 Eight(uint first, uint second, float scale, float minimum)
+    private static uint Twice(float value) => Narrow.ToHalves(value, value);
+
+    private static Uint4 Eight(uint first, uint second, uint scale, uint minimum)
     {
-        // Signed bytes become unsigned ones.
-        first ^= 0x80808080;
-        second ^= 0x80808080;
+        // Signed bytes become unsigned ones; where there are minimums, codes are not negative.
+        if (!default(T).HasMinimum)
+        {
+            first ^= 0x80808080;
+            second ^= 0x80808080;
+        }
+
+        uint centre = default(T).HasMinimum ? 0u : 128u;
         return new Uint4
         {
-            X = Narrow.ToBrains(Value(first, 0, scale, minimum), Value(first, 1, scale, minimum)),
-            Y = Narrow.ToBrains(Value(first, 2, scale, minimum), Value(first, 3, scale, minimum)),
-            Z = Narrow.ToBrains(Value(second, 0, scale, minimum), Value(second, 1, scale, minimum)),
-            W = Narrow.ToBrains(Value(second, 2, scale, minimum), Value(second, 3, scale, minimum)),
+            X = Lane.ScaledBytes(first, 0, centre, scale, minimum),
+            Y = Lane.ScaledBytes(first, 1, centre, scale, minimum),
+            Z = Lane.ScaledBytes(second, 0, centre, scale, minimum),
+            W = Lane.ScaledBytes(second, 1, centre, scale, minimum),
         };
-    }
-
-    // 2^23 plus the byte is a number whose last byte is the byte.
-    private static float Value(uint codes, uint index, float scale, float minimum)
-    {
-        float code = Interop.IntAsFloat(Lane.Pick(codes, 0x4b000000, 0x7540 | index)) - 8388736f;
-        return (code * scale) - minimum;
     }
 }
 
@@ -116,20 +121,20 @@ internal readonly struct FloatPanel<T> : IWeightPanel
         Lane.Prefetch(memory, w.Quants + (((row * units) + IntrinsicMath.Min(((16 * piece) + (4 * quarter)) * eights, units - 1)) * 16));
     }
 
-    public PanelBlock Decode(PanelBlock b)
+    public PanelBlock Decode(PanelBlock b, float factor)
     {
-        if (default(T).IsHalf || default(T).Values == 4) return new PanelBlock { A = Again(b.A), B = Again(b.B), C = Again(b.C), D = Again(b.D) };
+        if (default(T).IsHalf || default(T).Values == 4) return new PanelBlock { A = Again(b.A, factor), B = Again(b.B, factor), C = Again(b.C, factor), D = Again(b.D, factor) };
         return new PanelBlock { A = Eight(b.A, default), B = Eight(b.B, default), C = Eight(b.C, default), D = Eight(b.D, default) };
     }
 
-    // Nothing is left to do, but tensor cores that read registers later need registers that nothing is loaded to. The assembler does not know that no grid has a second layer.
-    private static Uint4 Again(Uint4 w) => new() { X = Again(w.X), Y = Again(w.Y), Z = Again(w.Z), W = Again(w.W) };
+    // Nothing is left to do, but tensor cores that read registers later need registers that nothing is loaded to. The assembler does not know that the last bit of a power of two is 0.
+    private static Uint4 Again(Uint4 w, float factor) => new() { X = Again(w.X, factor), Y = Again(w.Y, factor), Z = Again(w.Z, factor), W = Again(w.W, factor) };
 
-    private static uint Again(uint w)
+    private static uint Again(uint w, float factor)
     {
         if (!default(T).IsHalf) return Narrow.ToBrains(Interop.IntAsFloat(w << 16), Interop.IntAsFloat(w & 0xffff0000));
         if (!CudaAsm.IsSupported) return w;
-        CudaAsm.Emit("or.b32 %0, %1, %2;", out uint again, w, (uint)Grid.IdxZ);
+        CudaAsm.Emit("{ .reg .b32 z; and.b32 z, %2, 1; or.b32 %0, %1, z; }", out uint again, w, Interop.FloatAsInt(factor));
         return again;
     }
 

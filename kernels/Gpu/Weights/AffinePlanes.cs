@@ -29,6 +29,9 @@ internal static unsafe class AffinePlanes
     public static float Product(int products, int activations, uint own, uint super) =>
         (Lane.FromHalf(super & 0xffff) * (products * (int)(own & 255))) - (Lane.FromHalf(super >> 16) * (activations * (int)(own >> 8)));
 
+    /// <summary>The largest magnitude of codes up to <paramref name="code"/>, whose scales and minimums have six bits.</summary>
+    public static float Largest(int code, int cols, PlaneRow row) => 63 * ((code * PlaneRow.Largest(row.Super, cols / 256, 2)) + PlaneRow.Largest(row.Super + 2, cols / 256, 2));
+
     /// <summary>Lays the first 16 bytes of a stored block.</summary>
     public static void Lay(byte* stored, byte* scales, uint* super)
     {
@@ -79,6 +82,8 @@ internal readonly unsafe struct Q4_KPlanes : IBlockFormat, IPlaneLayout
     public BlockCodes Decode(RawBlock raw) => AffinePlanes.Scaled(NibblePlanes.Halves(raw.A), raw.C, raw.D);
 
     public float Dot(RawBlock raw, GemvActivations x) => AffinePlanes.Product(ByteProducts.Sixteenfold(raw.A, x, 0), 16 * (x.LowerSum + x.UpperSum), raw.C, raw.D);
+
+    public static float Largest(int cols, PlaneRow row) => AffinePlanes.Largest(15, cols, row);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
@@ -146,6 +151,8 @@ internal readonly unsafe struct Q5_KPlanes : IBlockFormat, IPlaneLayout
         codes.C7 |= (fifth >> 3) & Bit;
         return codes;
     }
+
+    public static float Largest(int cols, PlaneRow row) => AffinePlanes.Largest(31, cols, row);
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {

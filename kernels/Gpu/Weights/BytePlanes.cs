@@ -48,6 +48,8 @@ internal readonly unsafe struct BytePlanes : IBlockFormat, IPlaneLayout
 
     public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.Upper(raw.B, x, ByteProducts.Lower(raw.A, x, 0));
 
+    public static float Largest(int cols, PlaneRow row) => 128 * PlaneRow.Largest(row.Scales, cols / 32);
+
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
         if (format.Info.Name != "Q8_0")

@@ -35,6 +35,8 @@ internal readonly unsafe struct IQ4_NLPlanes : IBlockFormat, IPlaneLayout
 
     public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x);
 
+    public static float Largest(int cols, PlaneRow row) => 127 * PlaneRow.Largest(row.Scales, cols / 32);
+
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
         Span<byte> codes = stackalloc byte[32];
@@ -89,6 +91,8 @@ internal readonly unsafe struct IQ4_XSPlanes : IBlockFormat, IPlaneLayout
         return Lane.FromHalf(raw.D) * (((int)(raw.C << 24) >> 24) * sum);
     }
 
+    public static float Largest(int cols, PlaneRow row) => 127 * 32 * PlaneRow.Largest(row.Super, cols / 256);
+
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
         Span<byte> codes = stackalloc byte[32];
@@ -137,6 +141,13 @@ internal readonly unsafe struct MXFP4Planes : IBlockFormat, IPlaneLayout
     }
 
     public float Dot(RawBlock raw, GemvActivations x) => Scale(raw.C) * ByteProducts.All(NibblePlanes.Runs(raw.A, Book0, Book1, Book2, Book3), x);
+
+    public static float Largest(int cols, PlaneRow row)
+    {
+        int largest = 0;
+        for (int block = 0; block < cols / 32; block++) largest = Math.Max(largest, row.Scales[block]);
+        return MathF.ScaleB(12, largest - 128);
+    }
 
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {

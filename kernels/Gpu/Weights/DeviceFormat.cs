@@ -16,6 +16,17 @@ internal readonly unsafe struct PlaneRow(byte* quants, byte* high, byte* scales,
     public readonly byte* High = high;
     public readonly byte* Scales = scales;
     public readonly byte* Super = super;
+
+    /// <summary>The largest magnitude of binary16 numbers in a plane.</summary>
+    /// <param name="plane">The first.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="apart">From one to the next, in numbers.</param>
+    public static float Largest(byte* plane, int count, int apart = 1)
+    {
+        int largest = 0;
+        for (int i = 0; i < count; i++) largest = Math.Max(largest, ((ushort*)plane)[i * apart] & 0x7fff);
+        return Cpu.Float16.ToSingle((ushort)largest);
+    }
 }
 
 /// <summary>How a format's rows are laid into planes. Implemented by the struct that reads them in kernels.</summary>
@@ -27,6 +38,9 @@ internal unsafe interface IPlaneLayout
     /// <param name="cols">Values of the row.</param>
     /// <param name="row">Destination.</param>
     static abstract void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row);
+
+    /// <summary>What no weight of a laid row exceeds in magnitude, from its scales alone; of formats of blocks.</summary>
+    static virtual float Largest(int cols, PlaneRow row) => 0;
 }
 
 /// <summary>A layout of weights on a card, as an object: how rows are laid, and the kernels compiled for it.</summary>
@@ -40,6 +54,9 @@ internal abstract unsafe class DeviceFormat(string name)
 
     /// <summary>Lays one row: see <see cref="IPlaneLayout.Lay"/>.</summary>
     public abstract void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row);
+
+    /// <summary>See <see cref="IPlaneLayout.Largest"/>.</summary>
+    public abstract float Largest(int cols, PlaneRow row);
 
     /// <summary>Whether products take activations of 8 bits; binary32 otherwise.</summary>
     public abstract bool TakesBytes { get; }
@@ -63,6 +80,8 @@ internal sealed unsafe class BlockDeviceFormat<T>(string name) : DeviceFormat(na
 
     public override void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => T.Lay(format, blocks, cols, row);
 
+    public override float Largest(int cols, PlaneRow row) => T.Largest(cols, row);
+
     public override MatMul.WeightKernels CreateKernels(GpuDevice device) => MatMul.WeightKernels.OfBlocks<T>(device);
 }
 
@@ -75,6 +94,8 @@ internal sealed unsafe class FloatDeviceFormat<T>(string name) : DeviceFormat(na
     public override PlaneSizes Sizes(int cols) => new(16L * ((cols + default(T).Values - 1) / default(T).Values));
 
     public override void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row) => T.Lay(format, blocks, cols, row);
+
+    public override float Largest(int cols, PlaneRow row) => T.Largest(cols, row);
 
     public override MatMul.WeightKernels CreateKernels(GpuDevice device) => MatMul.WeightKernels.OfFloats<T>(device);
 }

@@ -36,7 +36,11 @@ internal readonly struct DeviceWeights(long quants, long high, long scales, long
 
 /// <summary>A matrix on a card. <see cref="WeightMatrix.Address"/> is that of the plane of quants.</summary>
 internal sealed record DeviceMatrix(string Name, WeightFormat Format, int Count, int Rows, int Cols, nint Address, DeviceFormat Layout, DeviceWeights Planes)
-    : WeightMatrix(Name, Format, Count, Rows, Cols, Address);
+    : WeightMatrix(Name, Format, Count, Rows, Cols, Address)
+{
+    /// <summary>What weights are multiplied by to be binary16: a power of two.</summary>
+    public required float Factor { get; init; }
+}
 
 /// <summary>
 /// A block of 32 weights decoded for byte products: <c>w[i] = scale · code[i] − minimum</c>, the scale being <see cref="Scale"/> for values 0…15 and

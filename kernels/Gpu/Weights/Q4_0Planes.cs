@@ -33,6 +33,8 @@ internal readonly unsafe struct Q4_0Planes : IBlockFormat, IPlaneLayout
     // Σ (q − 8) x, sixteen times.
     public float Dot(RawBlock raw, GemvActivations x) => Lane.FromHalf(raw.C) * ByteProducts.Sixteenfold(raw.A, x, -8 * (x.LowerSum + x.UpperSum));
 
+    public static float Largest(int cols, PlaneRow row) => 16 * PlaneRow.Largest(row.Scales, cols / 32);
+
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
         for (int block = 0; block < cols / 32; block++, blocks += 18)

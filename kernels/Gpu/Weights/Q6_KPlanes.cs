@@ -73,6 +73,8 @@ internal readonly unsafe struct Q6_KPlanes : IBlockFormat, IPlaneLayout
         return Lane.FromHalf(scales >> 16) * (lower + upper);
     }
 
+    public static float Largest(int cols, PlaneRow row) => 128 * 32 * PlaneRow.Largest(row.Super, cols / 256);
+
     public static void Lay(WeightFormat format, byte* blocks, int cols, PlaneRow row)
     {
         Span<byte> codes = stackalloc byte[32];

@@ -27,6 +27,8 @@ internal static unsafe class WeightUpload
         long all = (long)count * rows, stored = format.Info.RowBytes(cols);
         nint quants = arena.Take(sizes.Quants * all, name), high = Take(sizes.High), scales = Take(sizes.Scales), super = Take(sizes.Super);
         int chunk = (int)Math.Clamp(ChunkBytes / Math.Max(sizes.Total, 1), 1, all);
+        float largest = 0;
+        Lock gate = new();
         byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)(sizes.Total * chunk) + 64, 64);
         try
         {
@@ -41,11 +43,15 @@ internal static unsafe class WeightUpload
 
                 void LayRows((int From, int To) rows)
                 {
+                    float own = 0;
                     for (int r = rows.From; r < rows.To; r++)
                     {
                         PlaneRow row = new(memory + (sizes.Quants * r), ownHigh + (sizes.High * r), ownScales + (sizes.Scales * r), ownSuper + (sizes.Super * r));
                         layout.Lay(format, (byte*)source + (stored * r), cols, row);
+                        own = Math.Max(own, layout.Largest(cols, row));
                     }
+
+                    lock (gate) largest = Math.Max(largest, own);
                 }
 
                 Copy(quants, memory, sizes.Quants, first, now);
@@ -60,7 +66,10 @@ internal static unsafe class WeightUpload
         }
 
         DeviceWeights planes = new(arena.Offset(quants), Offset(high), Offset(scales), Offset(super), rows, cols);
-        return new DeviceMatrix(name, format, count, rows, cols, quants, layout, planes);
+        return new DeviceMatrix(name, format, count, rows, cols, quants, layout, planes) { Factor = Factor(largest) };
+
+        // The power of two that brings the largest weight to 2^14 up to 2^15: none is too large for binary16, and small ones keep their digits. Powers that are no numbers any more come of no scales that mean something.
+        static float Factor(float largest) => largest > 0 ? MathF.ScaleB(1, Math.Clamp(14 - MathF.ILogB(largest), -100, 100)) : 1;
 
         nint Take(long bytes) => bytes == 0 ? 0 : arena.Take(bytes * all, name);
         long Offset(nint plane) => plane == 0 ? 0 : arena.Offset(plane);

@@ -42,7 +42,7 @@ public sealed unsafe class TensorGemmTests : DeviceTests
         nint biases = arena.Take(rows * sizeof(float), "bias");
 
         // Some tokens are larger than binary16 can be, some so small that it would lose digits.
-        bool isHalf = matrix.Layout.Name == "F16";
+        bool isHalf = matrix.Layout.Name is not ("F32" or "BF16");
         for (int i = 0; i < x.Length; i++) x[i] *= (i / cols % 4) switch { 1 => 3e5f, 2 => 1e-6f, _ => 1 };
         arena.Write<float>(input.Address, x);
         arena.Write<float>(biases, bias);
@@ -56,16 +56,16 @@ public sealed unsafe class TensorGemmTests : DeviceTests
             NarrowArguments narrowing = new(arena.Tensor(input), width, places, order);
             if (isHalf) PtxMachine.Run(NarrowActivations.HalfKernel, arena, narrowing, 1, tokens, 64);
             else PtxMachine.Run(NarrowActivations.BrainKernel, arena, narrowing, 1, tokens, width / 2);
-            GemmArguments arguments = new(matrix.Planes, 0, places, tokens, width, arena.Offset(biases), arena.Tensor(output));
+            GemmArguments arguments = new(matrix.Planes, matrix.Factor, 0, places, tokens, width, arena.Offset(biases), arena.Tensor(output));
             arena.Write<float>(output.Address, Enumerable.Repeat(float.NaN, tokens * rows).ToArray());
             int first = isWarpgroups ? Math.Min(rows, 128) : rows;
             PtxMachine.Run(Kernel(matrix.Layout.Name, tiles, isWarpgroups), arena, arguments.OfRows(0, first), groups, (first + 127) / 128, TensorGemm.Threads, begin, end);
             PtxMachine.Run(Kernel(matrix.Layout.Name, tiles, isWarpgroups), arena, arguments.OfRows(first, rows - first), groups, (rows - first + 127) / 128, TensorGemm.Threads, begin, end);
-            Check(arena, output, x, decoded, bias, isHalf ? 0.001 : 0.02);
+            Check(arena, output, x, decoded, bias, isHalf ? 0.004 : 0.02);
         }
     }
 
-    // Factors are rounded to eight bits, or one of them to eleven.
+    // Factors are rounded to eight bits or to eleven; scales and minimums are too, each for many weights.
     private static void Check(DeviceArena arena, Tensor output, float[] x, float[] weights, float[] bias, double tolerance)
     {
         int cols = weights.Length / output.Cols;

@@ -52,7 +52,13 @@ internal sealed unsafe partial class PtxMachine
                 break;
             default:
                 ulong a = Value(thread, i.Operands[1]), b = i.Operands.Length > 2 ? Value(thread, i.Operands[2]) : 0, c = i.Operands.Length > 3 ? Value(thread, i.Operands[3]) : 0;
-                Set(thread, i.Operands[0], i.Type == "f32" ? BitConverter.SingleToUInt32Bits(Float(i, Single(a), Single(b), Single(c))) : Whole(i, a, b, c), i.Name.Contains("wide") ? 64 : Bits(i.Type));
+                ulong result = i.Type switch
+                {
+                    "f32" => BitConverter.SingleToUInt32Bits(Float(i, Single(a), Single(b), Single(c))),
+                    "f16x2" => Half(i, a, b, c) | (Half(i, a >> 16, b >> 16, c >> 16) << 16),
+                    _ => Whole(i, a, b, c),
+                };
+                Set(thread, i.Operands[0], result, i.Name.Contains("wide") ? 64 : Bits(i.Type));
                 break;
         }
     }
@@ -168,6 +174,8 @@ internal sealed unsafe partial class PtxMachine
         "cos" => MathF.Cos(a),
         _ => throw new NotSupportedException(i.Text),
     };
+
+    private static ulong Half(Instruction i, ulong a, ulong b, ulong c) => Float16.FromSingle(Float(i, Float16.ToSingle((ushort)a), Float16.ToSingle((ushort)b), Float16.ToSingle((ushort)c)));
 
     private static ulong Whole(Instruction i, ulong a, ulong b, ulong c)
     {
