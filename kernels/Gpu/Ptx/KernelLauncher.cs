@@ -12,12 +12,16 @@ internal abstract class KernelLauncher<T>
     public abstract void Launch(AcceleratorStream stream, Graphs.LaunchShape shape, in DeviceMemory memory, in T arguments);
 }
 
-/// <summary>Through the package.</summary>
+/// <summary>Through the package. On OpenCL the arguments of a kernel are set before it is launched, and all who use a device share its kernels: one at a time.</summary>
 internal sealed class PackageLauncher<T>(Action<AcceleratorStream, KernelConfig, DeviceMemory, T> launch) : KernelLauncher<T>
     where T : unmanaged
 {
-    public override void Launch(AcceleratorStream stream, Graphs.LaunchShape shape, in DeviceMemory memory, in T arguments) =>
-        launch(stream, new KernelConfig((shape.Groups, shape.Rows, 1), (shape.Threads, 1, 1)), memory, arguments);
+    private readonly Lock _gate = new();
+
+    public override void Launch(AcceleratorStream stream, Graphs.LaunchShape shape, in DeviceMemory memory, in T arguments)
+    {
+        lock (_gate) launch(stream, new KernelConfig((shape.Groups, shape.Rows, 1), (shape.Threads, 1, 1)), memory, arguments);
+    }
 }
 
 /// <summary>
