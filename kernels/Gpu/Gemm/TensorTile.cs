@@ -81,7 +81,7 @@ internal static class TensorTile
     }
 
     /// <summary>Adds the products of 16 of the inner dimension.</summary>
-    /// <param name="isHalf">Whether they are binary16.</param>
+    /// <param name="isHalf">Whether they are binary16; bfloat16 otherwise.</param>
     /// <param name="tiles">Tiles of 16 tokens of a warp: 4, 2 or 1.</param>
     /// <param name="tokens">Where the lane's row of the first tile of tokens is.</param>
     /// <param name="rows">Where the lane's row of the first tile of weights is.</param>

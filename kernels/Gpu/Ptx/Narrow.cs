@@ -17,13 +17,11 @@ internal static class Narrow
             return half;
         }
 
-        uint bits = Interop.FloatAsInt(x), sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7fffffff;
-        if (magnitude > 0x7f800000) return sign | 0x7e00;
-        if (magnitude >= 0x47800000) return sign | 0x7c00;
-
-        // Below 2^-14: 0.5 has its last bit where a binary16 of that size has it.
-        if (magnitude < 0x38800000) return sign | (Interop.FloatAsInt(Interop.IntAsFloat(magnitude) + 0.5f) - 0x3f000000);
-        return sign | ((magnitude + 0xfff + ((magnitude >> 13) & 1) - 0x38000000) >> 13);
+        // Without branches: cards' kernels hold this too, and are translated with it. Below 2^-14: 0.5 has its last bit where a binary16 of that size has it.
+        uint bits = Interop.FloatAsInt(x), magnitude = bits & 0x7fffffff;
+        uint small = Interop.FloatAsInt(Interop.IntAsFloat(magnitude) + 0.5f) - 0x3f000000, normal = (magnitude + 0xfff + ((magnitude >> 13) & 1) - 0x38000000) >> 13;
+        uint number = IntrinsicMath.Min(magnitude < 0x38800000 ? small : normal, 0x7c00u);
+        return ((bits >> 16) & 0x8000) | (magnitude > 0x7f800000 ? 0x7e00u : number);
     }
 
     /// <summary>bfloat16, in the low half of the word; of numbers.</summary>
@@ -45,7 +43,7 @@ internal static class Narrow
         return ToBrain(low) | (ToBrain(high) << 16);
     }
 
-    /// <summary>Two numbers as binary16: the first in the low half; infinite where they are too large.</summary>
+    /// <summary>Two numbers as binary16: the first in the low half.</summary>
     public static uint ToHalves(float low, float high)
     {
         if (CudaAsm.IsSupported)
@@ -54,13 +52,6 @@ internal static class Narrow
             return both;
         }
 
-        return Shrink(low) | (Shrink(high) << 16);
-    }
-
-    // As ToHalf, of numbers, in few instructions: 2^-112 moves the exponent to where a binary16 has it.
-    private static uint Shrink(float x)
-    {
-        uint sign = (Interop.FloatAsInt(x) >> 16) & 0x8000, bits = Interop.FloatAsInt(IntrinsicMath.Abs(x) * 1.925929944e-34f);
-        return sign | IntrinsicMath.Min((bits + 0xfff + ((bits >> 13) & 1)) >> 13, 0x7c00u);
+        return ToHalf(low) | (ToHalf(high) << 16);
     }
 }
